@@ -1,0 +1,85 @@
+"""MoveNet in PyTorch: Google's pose networks and everything that people do with them.
+
+The public names are loaded when first used: importing the package imports neither torch nor cv2.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from movenet.errors import EngineError, ImageError, MoveNetError, WeightsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from movenet import decode, keypoints
+    from movenet.crop import CropRegion
+    from movenet.decode import Heads
+    from movenet.estimator import PoseEstimator
+    from movenet.model import MoveNet
+    from movenet.poses import Poses
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CropRegion",
+    "EngineError",
+    "Heads",
+    "ImageError",
+    "MoveNet",
+    "MoveNetError",
+    "PoseEstimator",
+    "Poses",
+    "WeightsError",
+    "__version__",
+    "decode",
+    "keypoints",
+    "load",
+]
+
+# Where each lazy name lives; an empty name is the module itself.
+_HOMES = {
+    "CropRegion": "crop",
+    "Heads": "decode",
+    "MoveNet": "model",
+    "PoseEstimator": "estimator",
+    "Poses": "poses",
+    "decode": "decode",
+    "keypoints": "keypoints",
+}
+
+
+def load(name: str, *, weights: str | Path | None = None) -> MoveNet:
+    """A MoveNet in eval mode, float32: "lightning", "thunder" or "multipose".
+
+    `weights` is a file instead of the shipped weights: safetensors, Google's TensorFlow.js
+    `model.json` or TFLite, or a `.pth` of the earlier port; what `movenet convert` reads.
+    Raises ValueError for an unknown name and WeightsError for a file that is not that model's.
+    """
+    from movenet import weights as files
+
+    if weights is None or str(weights).endswith(".safetensors"):
+        return files.load(name, weights)
+    from movenet import convert, specs
+
+    converted, spec = convert.read(weights), specs.find(name)
+    if converted.spec != spec:
+        raise WeightsError(
+            f"{weights}: holds {converted.spec.name!r}, not {name!r}; load it by that name"
+        )
+    return files.build(spec, converted.tensors, str(weights))
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'movenet' has no attribute {name!r}")
+    module = importlib.import_module(f"movenet.{_HOMES[name]}")
+    value = module if name == _HOMES[name] else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,59 @@
+"""The command line: one file a verb, and the one place where errors become text."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from movenet import __version__
+from movenet.cli import convert, models, predict, verify
+from movenet.errors import EngineError, MoveNetError
+
+VERBS = (predict, models, verify, convert)
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """Each verb adds its own options; its module's docstring is its help."""
+    top = argparse.ArgumentParser(
+        prog="movenet",
+        description="Find people's keypoints with Google's MoveNet, in PyTorch.",
+        epilog="movenet VERB --help tells a verb's options. Without pictures of your own, "
+        "'movenet predict' runs on three that come with the package.",
+    )
+    top.add_argument("--version", action="version", version=f"movenet {__version__}")
+    verbs = top.add_subparsers(required=True, metavar="VERB", dest="verb")
+    for verb in VERBS:
+        name = verb.__name__.rpartition(".")[2]
+        first, _, rest = (verb.__doc__ or "").partition("\n\n")
+        sub = verbs.add_parser(
+            name,
+            help=first[0].lower() + first[1:].rstrip("."),
+            description=first,
+            epilog=rest or None,
+        )
+        verb.add_options(sub)
+        sub.add_argument("--debug", action="store_true", help="show where an error comes from")
+        sub.set_defaults(run=verb.run)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 done, 1 some inputs failed, 2 wrong usage, 130 interrupted."""
+    args = parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+        sys.stdout.flush()
+    except MoveNetError as error:
+        if args.debug:
+            raise
+        print(f"movenet: {error}", file=sys.stderr)
+        return USAGE if isinstance(error, EngineError) else FAILED
+    except KeyboardInterrupt:
+        print("movenet: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `movenet models | head`: nobody reads on, and that is fine
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    return status

@@ -1,0 +1,248 @@
+"""Find people in pictures; draw them, or write their keypoints to a file.
+
+SOURCE is a picture, a folder or a pattern such as 'photos/*.jpg'; without any, the three
+pictures that come with the package are taken. Drawn pictures go to the folder 'poses' unless
+--save, --json or --show says otherwise.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from movenet.cli.options import add_device, add_model, positive, share
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from movenet.estimator import PoseEstimator
+    from movenet.poses import Poses
+    from movenet.window import Window
+    from movenet.writers import JsonLinesWriter
+
+STAGES = ("read", "preprocess", "inference", "decode")
+LOSSY = (".jpg", ".jpeg")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """SOURCE and what to do with it."""
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="pictures, folders, patterns")
+    parser.add_argument("--recursive", action="store_true", help="look into folders in folders too")
+    add_model(parser)
+    add_device(parser, "auto")
+    parser.add_argument("--threads", type=positive, help="CPU threads (default: PyTorch's choice)")
+    parser.add_argument(
+        "--batch", type=positive, default=1, metavar="N", help="pictures at a time (default: 1)"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=share,
+        default=0.3,
+        metavar="SCORE",
+        help="draw and box keypoints over this score (default: 0.3)",
+    )
+    parser.add_argument("--save", type=Path, metavar="DIR", help="folder for drawn pictures")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write poses as JSON Lines")
+    parser.add_argument("--show", action="store_true", help="show every picture; a key goes on")
+
+
+@dataclass
+class Report:
+    """What happened, for the log and the summary. Milliseconds are per picture."""
+
+    times_ms: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in STAGES})
+    failed: list[str] = field(default_factory=list)
+    people: int = 0
+    pictures: int = 0
+
+    def fail(self, message: str) -> None:
+        """Say at once what failed, and keep it for the summary."""
+        from tqdm import tqdm
+
+        self.failed.append(message)
+        tqdm.write(f"movenet: {message}", file=sys.stderr)
+
+    def print_summary(self) -> None:
+        """The median times, and what failed."""
+        print(f"{self.pictures} pictures, {self.people} people", end="")
+        if self.pictures:
+            medians = (f"{k} {statistics.median(v):.1f}" for k, v in self.times_ms.items() if v)
+            print(f"; ms per picture (median): {', '.join(medians)}", end="")
+        print()
+        if self.failed:
+            print(f"{len(self.failed)} failed:", file=sys.stderr)
+            for message in self.failed:
+                print(f"  {message}", file=sys.stderr)
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where results go."""
+
+    folder: Path | None
+    writer: "JsonLinesWriter | None"
+    window: "Window | None"
+    threshold: float
+    taken: set[str]  # destinations in use, folded: no two results, and no source, share a name
+
+    def put(self, path: Path, picture: "NDArray[np.uint8]", poses: "Poses") -> str | None:
+        """Write and show one result; the key that was pressed, if any."""
+        if self.writer:
+            self.writer.write(poses, source=str(path))
+        if not (self.folder or self.window):
+            return None
+        drawn = poses.draw(picture, keypoint_threshold=self.threshold)
+        if self.folder:
+            from movenet import images
+
+            images.save(drawn, destination(path, self.folder, self.taken))
+        return self.window.show(drawn, wait_s=None) if self.window else None
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict, batch by batch; what fails is named and the rest is done."""
+    from movenet import __version__
+    from movenet.estimator import PoseEstimator
+    from movenet.writers import JsonLinesWriter
+
+    report = Report()
+    paths = find_sources(args, report)
+    estimator = PoseEstimator(
+        args.model, device=args.device, threads=args.threads, keypoint_threshold=args.threshold
+    )
+    with ExitStack() as stack:
+        writer = window = None
+        if args.json:
+            writer = stack.enter_context(
+                JsonLinesWriter(args.json, model=args.model, version=__version__)
+            )
+        if args.show:
+            from movenet.window import Window
+
+            window = stack.enter_context(Window("movenet"))
+        folder = args.save or (None if args.json or args.show else Path("poses"))
+        taken = {str(path.resolve()).casefold() for path in paths}
+        outputs = Outputs(folder, writer, window, args.threshold, taken)
+        if folder:
+            make_folder(folder)
+        process(estimator, list(batches(paths, args.batch)), outputs, report)
+    report.print_summary()
+    if folder and report.pictures:
+        print(f"drawn pictures are in {folder}")
+    return 1 if report.failed else 0
+
+
+def process(
+    estimator: "PoseEstimator", chunks: list[list[Path]], outputs: Outputs, report: Report
+) -> None:
+    """Read, estimate and write chunk after chunk, until a key of the window ends it."""
+    from tqdm import tqdm
+
+    count = sum(len(chunk) for chunk in chunks)
+    with tqdm(total=count, unit="picture", disable=None if count > 1 else True) as bar:
+        for chunk in chunks:
+            for path, picture, poses, spent in estimate(estimator, chunk, report):
+                noun = "person" if len(poses) == 1 else "people"
+                tqdm.write(f"{path}: {len(poses)} {noun}, {spent:.1f} ms")
+                try:
+                    key = outputs.put(path, picture, poses)
+                except OSError as error:
+                    report.fail(f"{path}: {error}")
+                    continue
+                if key in ("q", "Escape") or (outputs.window and outputs.window.closed):
+                    return
+            bar.update(len(chunk))
+
+
+def estimate(
+    estimator: "PoseEstimator", chunk: list[Path], report: Report
+) -> Iterator[tuple[Path, "NDArray[np.uint8]", "Poses", float]]:
+    """The pictures of a chunk that can be read, their poses and their milliseconds."""
+    from movenet import images
+    from movenet.errors import ImageError
+
+    pictures, paths, times = [], [], []
+    for path in chunk:
+        start = time.perf_counter()
+        try:
+            pictures.append(images.read(path))
+        except ImageError as error:
+            report.fail(str(error))
+            continue
+        paths.append(path)
+        times.append({"read": milliseconds(start)})
+    start = time.perf_counter()
+    prepared = estimator.preprocess(pictures)
+    for spent in times:
+        spent["preprocess"] = milliseconds(start) / len(times)
+    found: dict[int, Poses] = {}
+    for batch in prepared:
+        start = time.perf_counter()
+        outputs = estimator.engine(batch.inputs)
+        inference = milliseconds(start) / len(batch.indices)
+        for index, region, output in zip(batch.indices, batch.regions, outputs, strict=True):
+            start = time.perf_counter()
+            found[index] = estimator.postprocess(output, region, pictures[index].shape[:2])
+            times[index] |= {"inference": inference, "decode": milliseconds(start)}
+    for index, path in enumerate(paths):
+        report.pictures += 1
+        report.people += len(found[index])
+        for stage, spent_ms in times[index].items():
+            report.times_ms[stage].append(spent_ms)
+        yield path, pictures[index], found[index], sum(times[index].values())
+
+
+def find_sources(args: argparse.Namespace, report: Report) -> list[Path]:
+    """The pictures that the sources name; a source without any has failed."""
+    from movenet import images, pictures
+    from movenet.errors import ImageError
+
+    if not args.sources:
+        return [pictures.path(name) for name in pictures.NAMES]
+    paths: list[Path] = []
+    for source in args.sources:
+        try:
+            paths += images.find([source], recursive=args.recursive)
+        except ImageError as error:
+            report.fail(str(error))
+    return list(dict.fromkeys(paths))
+
+
+def destination(path: Path, folder: Path, taken: set[str]) -> Path:
+    """A file in the folder for that picture's drawing, which nothing else of this run uses."""
+    suffix = path.suffix if path.suffix.lower() in LOSSY else ".png"
+    number = 1
+    while True:
+        stem = path.stem if number == 1 else f"{path.stem}-{number}"
+        chosen = folder / f"{stem}{suffix}"
+        key = str(chosen.resolve()).casefold()
+        if key not in taken:
+            taken.add(key)
+            return chosen
+        number += 1
+
+
+def make_folder(folder: Path) -> None:
+    """The folder, made where it is missing; MoveNetError where it cannot be."""
+    from movenet.errors import MoveNetError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MoveNetError(f"--save {folder}: cannot be made ({error.strerror})") from error
+
+
+def batches(paths: list[Path], size: int) -> Iterator[list[Path]]:
+    """The paths, so many at a time."""
+    return (paths[start : start + size] for start in range(0, len(paths), size))
+
+
+def milliseconds(start: float) -> float:
+    """Since a reading of `perf_counter`."""
+    return (time.perf_counter() - start) * 1e3

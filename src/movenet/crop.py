@@ -1,0 +1,131 @@
+"""Where the network looks: a rectangle of the picture, sampled to the input's size and back.
+
+Coordinates are continuous: the top left corner of the top left pixel is (0, 0), its centre
+(0.5, 0.5). Geometry is float64; x and y as everywhere outside the graphs.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from movenet.specs import MULTIPLE
+
+Letterbox = Literal["trim", "square"]
+Floats = NDArray[np.floating]
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class CropRegion:
+    """A rectangle in picture pixels, seen at an input shape; it may stick out of the picture.
+
+    The input pixel (0, 0) has its top left corner at (left, top) of the picture, and every input
+    pixel is `step_x` by `step_y` picture pixels. The two steps are equal but for the rounding of
+    whole pictures, see `whole`. `shape` is the input's (H, W).
+    """
+
+    left: float
+    top: float
+    step_x: float
+    step_y: float
+    shape: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        """Check the shape and the steps (ValueError)."""
+        h, w = self.shape
+        if h <= 0 or w <= 0 or h % MULTIPLE or w % MULTIPLE:
+            raise ValueError(f"an input's sides must be multiples of {MULTIPLE}, not {h} x {w}")
+        if not (self.step_x > 0 and self.step_y > 0):
+            raise ValueError(f"steps must be over 0, not {self.step_x} and {self.step_y}")
+
+    @classmethod
+    def whole(
+        cls, image_size: tuple[int, int], side: int, letterbox: Letterbox = "trim"
+    ) -> "CropRegion":
+        """The whole picture of (height, width), its long side brought to `side` input pixels.
+
+        "square" pads the short side to `side`, as TensorFlow's `resize_with_pad` does; "trim"
+        pads it to the next multiple of 32 only. Both see the same pixels at the same size.
+
+        TensorFlow rounds the resized sides down to whole pixels, in float32, so the steps of x
+        and y differ by up to one part in `side`; the region is where the pixels really are.
+        """
+        height, width = image_size
+        if height < 1 or width < 1:
+            raise ValueError(f"a picture has at least one pixel, not {height} x {width}")
+        ratio = np.float32(max(height, width)) / np.float32(side)
+        exact = (float(np.float32(height) / ratio), float(np.float32(width) / ratio))
+        # A side may round down to nothing; the network still sees one row of it.
+        resized = (max(1, int(exact[0])), max(1, int(exact[1])))
+        if letterbox == "square":
+            shape = (side, side)
+        else:
+            shape = (_next_multiple(resized[0]), _next_multiple(resized[1]))
+        step_y, step_x = height / resized[0], width / resized[1]
+        top, left = (
+            max(0, int((whole - part) / 2)) for whole, part in zip(shape, exact, strict=True)
+        )
+        return cls(-left * step_x, -top * step_y, step_x, step_y, shape)
+
+    def extract(self, picture: Pixels, out: Pixels | None = None) -> Pixels:
+        """What the network sees: (height, width, 3) uint8 -> (H, W, 3), outside the picture 0.
+
+        Bilinear with half-pixel centres and without antialiasing, TensorFlow's rule, rounded to
+        the nearest grey level; past its edge a picture repeats its last pixel, as there. The
+        picture is read once and not copied. `out` is filled and returned where given.
+        """
+        h, w = self.shape
+        # OpenCV puts whole numbers at pixel centres.
+        to_picture = np.array(
+            [
+                [self.step_x, 0, self.left + 0.5 * self.step_x - 0.5],
+                [0, self.step_y, self.top + 0.5 * self.step_y - 0.5],
+            ]
+        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        seen = cv2.warpAffine(
+            picture, to_picture, (w, h), dst=out, flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
+        (first, last), (left, right) = self._inside(picture.shape[0], picture.shape[1])
+        seen[:first] = 0
+        seen[last:] = 0
+        seen[first:last, :left] = 0
+        seen[first:last, right:] = 0
+        return seen  # type: ignore[return-value]
+
+    def _inside(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Input rows and columns, half open, whose centres lie in the picture."""
+        h, w = self.shape
+        return (
+            _between(-self.top / self.step_y, (height - self.top) / self.step_y, h),
+            _between(-self.left / self.step_x, (width - self.left) / self.step_x, w),
+        )
+
+    def to_image(self, points: Floats) -> NDArray[np.float64]:
+        """(..., 2) x, y in 0..1 of the input -> picture pixels. Undoes `to_input`."""
+        h, w = self.shape
+        corner = np.array([self.left, self.top])
+        size = np.array([w * self.step_x, h * self.step_y])
+        return np.asarray(points * size + corner, np.float64)
+
+    def to_input(self, points: Floats) -> NDArray[np.float64]:
+        """(..., 2) x, y in picture pixels -> 0..1 of the input. Undoes `to_image`."""
+        h, w = self.shape
+        corner = np.array([self.left, self.top])
+        size = np.array([w * self.step_x, h * self.step_y])
+        return np.asarray((points - corner) / size, np.float64)
+
+
+def _next_multiple(side: int) -> int:
+    return -(-side // MULTIPLE) * MULTIPLE
+
+
+def _between(low: float, high: float, count: int) -> tuple[int, int]:
+    """The first and the end of the cells 0..count whose centres lie in low..high."""
+    # A letterbox's edges are whole numbers but for rounding; 1e-6 keeps them from falling short.
+    first = int(np.clip(np.ceil(low - 0.5 - 1e-6), 0, count))
+    end = int(np.clip(np.floor(high - 0.5 + 1e-6) + 1, first, count))
+    return first, end

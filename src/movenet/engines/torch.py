@@ -1,0 +1,49 @@
+"""PyTorch: on every device, and for networks of one's own."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from movenet import weights
+from movenet.errors import EngineError
+from movenet.model import MoveNet
+
+
+class TorchEngine:
+    """MoveNet in eager PyTorch, channels last, float32 or the type the network came in."""
+
+    def __init__(self, model: str | MoveNet, *, device: str = "auto", threads: int | None = None):
+        """See `engines.open_engine`."""
+        if threads is not None:
+            if threads < 1:
+                raise ValueError(f"threads must be at least 1, not {threads}")
+            torch.set_num_threads(threads)
+        self.device = find_device(device)
+        network = weights.load(model) if isinstance(model, str) else model
+        # Channels last is what the pictures are, and what the CPU's kernels like best.
+        network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = network
+        self.spec = network.spec
+
+    def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, H, W, 3) uint8 RGB -> (N, 1, 17, 3) or (N, 6, 56) float32."""
+        images = torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2)
+        with torch.inference_mode():
+            output: NDArray[np.float32] = self.model.detect(images).cpu().numpy()
+        return output
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name; "auto" is CUDA, else MPS, else the CPU. Raises EngineError."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise EngineError(
+            f"--device {name}: PyTorch cannot use it here; try --device cpu"
+        ) from error
+    return device

@@ -1,0 +1,25 @@
+"""What can go wrong and a user can mend.
+
+MoveNetError          one line: the file or option, what is wrong, what to do
+├── ImageError        a picture that cannot be read
+├── WeightsError      a file of weights that is not what it should be
+└── EngineError       a runtime or device that is missing or refuses
+
+A caller's mistake (a wrong shape, an unknown name) is a ValueError.
+"""
+
+
+class MoveNetError(Exception):
+    """The base of every error that a user can mend."""
+
+
+class ImageError(MoveNetError):
+    """A picture that cannot be read; names it and says why."""
+
+
+class WeightsError(MoveNetError):
+    """A file of weights that is not what it should be; names it and the tensor."""
+
+
+class EngineError(MoveNetError):
+    """A runtime or device that is missing or refuses."""

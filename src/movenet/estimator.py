@@ -1,0 +1,126 @@
+"""Pictures to poses: crop, engine, mapping back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Union, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from movenet import images
+from movenet.crop import CropRegion, Letterbox
+from movenet.engines import Engine, open_engine
+from movenet.images import Picture
+from movenet.poses import KEYPOINT_THRESHOLD, Poses, people
+
+if TYPE_CHECKING:
+    from movenet.model import MoveNet
+
+Pixels = NDArray[np.uint8]
+Pictures = list[Picture] | tuple[Picture, ...]
+LARGEST_BATCH = 32  # inputs in one forward; memory, not speed, sets it
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Inputs of one shape that go through the network together."""
+
+    indices: tuple[int, ...]  # which pictures they are
+    regions: tuple[CropRegion, ...]
+    inputs: Pixels  # (N, H, W, 3)
+
+
+class PoseEstimator:
+    """Finds people's keypoints in pictures.
+
+    `model` is "lightning", "thunder" (one person) or "multipose" (up to six), or a MoveNet of
+    one's own. `device` and `threads` are as `engines.open_engine` has them.
+    `keypoint_threshold` decides which keypoints span a person's box. Who is there is decided by
+    `person_threshold`, compared with the highest keypoint score (one person) or the instance
+    score (several); None takes the measured one of the model. Neither removes a coordinate.
+    `letterbox` "trim" pads pictures to multiples of 32 only, "square" to Google's square.
+    """
+
+    def __init__(
+        self,
+        model: Union[str, "MoveNet"] = "lightning",
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        keypoint_threshold: float = KEYPOINT_THRESHOLD,
+        person_threshold: float | None = None,
+        letterbox: Letterbox = "trim",
+    ) -> None:
+        """Load the network. Raises ValueError, WeightsError or EngineError."""
+        if letterbox not in ("trim", "square"):
+            raise ValueError(f"letterbox must be 'trim' or 'square', not {letterbox!r}")
+        self.engine: Engine = open_engine(model, device=device, threads=threads)
+        spec = self.engine.spec
+        self.keypoint_threshold = keypoint_threshold
+        self.person_threshold = (
+            spec.person_threshold if person_threshold is None else person_threshold
+        )
+        self.letterbox: Letterbox = letterbox
+
+    @overload
+    def __call__(self, picture: Picture) -> Poses: ...
+
+    @overload
+    def __call__(self, picture: Pictures) -> list[Poses]: ...
+
+    def __call__(self, picture: Picture | Pictures) -> Poses | list[Poses]:
+        """One picture -> its Poses; a list, or an array (N, H, W, 3), -> a list of Poses.
+
+        A picture is a path, bytes, a file, an array (RGB, grey or with alpha), PIL or torch; see
+        `images.read`. Pictures of one shape go through the network together. Raises ImageError.
+        """
+        if isinstance(picture, list | tuple):
+            return self.estimate([images.read(one) for one in picture])
+        if isinstance(picture, np.ndarray) and picture.ndim == 4:
+            return self.estimate([images.read(one) for one in picture])
+        return self.estimate([images.read(picture)])[0]
+
+    def estimate(self, pictures: Sequence[Pixels]) -> list[Poses]:
+        """RGB pictures, (height, width, 3) uint8 of any sizes, -> their Poses, in order."""
+        found: dict[int, Poses] = {}
+        for batch in self.preprocess(pictures):
+            outputs = self.engine(batch.inputs)
+            for index, region, output in zip(batch.indices, batch.regions, outputs, strict=True):
+                found[index] = self.postprocess(output, region, pictures[index].shape[:2])
+        return [found[index] for index in range(len(pictures))]
+
+    def preprocess(self, pictures: Sequence[Pixels]) -> list[Batch]:
+        """Sample every picture for the network, those of one input shape together."""
+        side = self.engine.spec.side
+        regions = [CropRegion.whole(p.shape[:2], side, self.letterbox) for p in pictures]
+        alike: dict[tuple[int, int], list[int]] = {}
+        for index, region in enumerate(regions):
+            alike.setdefault(region.shape, []).append(index)
+        batches = []
+        for shape, indices in alike.items():
+            for start in range(0, len(indices), LARGEST_BATCH):
+                chosen = indices[start : start + LARGEST_BATCH]
+                inputs = np.empty((len(chosen), *shape, 3), np.uint8)
+                for row, index in enumerate(chosen):
+                    regions[index].extract(pictures[index], out=inputs[row])
+                batches.append(Batch(tuple(chosen), tuple(regions[i] for i in chosen), inputs))
+        return batches
+
+    def postprocess(
+        self, output: NDArray[np.float32], region: CropRegion, image_size: tuple[int, int]
+    ) -> Poses:
+        """One row of the engine's output -> the people of that picture, in its pixels."""
+        found = people(output)
+        there = found.presence >= self.person_threshold
+        boxes = None
+        if found.boxes_xyxy01 is not None:
+            corners = found.boxes_xyxy01[there].reshape(-1, 2)
+            boxes = region.to_image(corners).reshape(-1, 4)
+        return Poses.from_arrays(
+            region.to_image(found.keypoints_xy01[there]),
+            found.keypoint_scores[there],
+            image_size=image_size,
+            boxes=boxes,
+            scores=found.scores[there],
+            keypoint_threshold=self.keypoint_threshold,
+        )

@@ -1,0 +1,122 @@
+"""A window for pictures: the tkinter that comes with Python, so that OpenCV can stay headless."""
+
+import time
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from movenet.errors import MoveNetError
+
+try:
+    import tkinter
+
+    from PIL import ImageTk
+except ImportError:  # Debian and Ubuntu keep it in a package of its own
+    HAS_TKINTER = False
+else:
+    HAS_TKINTER = True
+
+_SCREEN_SHARE = 0.9  # of the screen; the rest is for title and task bar
+_TICK_S = 0.01  # how long a key waits at most
+# Not answers by themselves: Shift_L, Control_R, Caps_Lock, ISO_Level3_Shift ...
+_MODIFIERS = ("_l", "_r", "_lock", "_shift")
+
+
+class Window:
+    """Shows pictures, one after the other. Use it in a `with`, from one thread.
+
+    Raises MoveNetError where no window can be opened.
+    """
+
+    def __init__(self, title: str) -> None:
+        if not HAS_TKINTER:
+            raise MoveNetError(
+                "--show: this Python has no tkinter; install it (Debian, Ubuntu: apt install"
+                " python3-tk), or use --save"
+            )
+        try:
+            self._root = tkinter.Tk()
+        except tkinter.TclError as error:
+            raise MoveNetError(
+                f"--show: no window can be opened ({error}); run it on a desktop, or use --save"
+            ) from error
+        self._root.title(title)
+        self._root.resizable(width=False, height=False)
+        self._root.protocol("WM_DELETE_WINDOW", self.close)
+        self._root.bind("<Key>", self._on_key)
+        self._label = tkinter.Label(self._root, borderwidth=0, background="black")
+        self._label.pack()
+        self._root.focus_force()  # or the first keys would go to the terminal
+        self._photo: ImageTk.PhotoImage | None = None
+        self._keys: list[str] = []
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether the user, or `close`, has closed the window."""
+        return self._closed
+
+    def show(self, image: NDArray[np.uint8], *, wait_s: float | None) -> str | None:
+        """Show (H, W, 3) uint8 RGB, scaled down to the screen where it is larger, and wait.
+
+        -> the next key, in lower case as X11 names it ("q", "space", "escape", "left", "return"),
+        at once if it was pressed before; None after `wait_s` seconds (None: no limit), or when the
+        window is closed, which `closed` tells. In a closed window nothing is shown.
+        """
+        deadline = None if wait_s is None else time.monotonic() + wait_s
+        try:
+            if not self._closed:
+                self._draw(image)
+            while not self._closed:
+                self._root.update()
+                if self._keys:
+                    return self._keys.pop(0)
+                left = _TICK_S if deadline is None else deadline - time.monotonic()
+                if left <= 0:
+                    return None
+                time.sleep(min(left, _TICK_S))
+        except tkinter.TclError:  # the window is gone without asking: the display was closed
+            self._closed = True
+        return None
+
+    def close(self) -> None:
+        """Close the window; again is no error."""
+        if not self._closed:
+            self._closed = True
+            self._root.destroy()
+
+    def __enter__(self) -> "Window":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _draw(self, image: NDArray[np.uint8]) -> None:
+        picture = Image.fromarray(image)
+        screen = self._root.winfo_screenwidth(), self._root.winfo_screenheight()
+        size = fitted(picture.size, screen)
+        if size != picture.size:
+            picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
+        if self._photo is not None and (self._photo.width(), self._photo.height()) == size:
+            self._photo.paste(picture)  # quicker than a new one, and without a flicker
+        else:
+            self._photo = ImageTk.PhotoImage(picture, master=self._root)
+            self._label.configure(image=self._photo)
+
+    def _on_key(self, event: "tkinter.Event[tkinter.Misc]") -> None:
+        key = event.keysym.lower()
+        if not key.endswith(_MODIFIERS):
+            self._keys.append(key)
+
+
+def fitted(size: tuple[int, int], screen: tuple[int, int]) -> tuple[int, int]:
+    """Width and height scaled down, never up, to fit on the screen; the aspect is kept."""
+    scale = min(1.0, *(_SCREEN_SHARE * s / n for n, s in zip(size, screen, strict=True)))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

@@ -1,0 +1,47 @@
+"""Poses into files."""
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from movenet.errors import MoveNetError
+from movenet.keypoints import NAMES
+from movenet.poses import Poses
+
+
+class JsonLinesWriter:
+    """JSON Lines: a header (version, model, keypoint names), then a line a picture or frame.
+
+    Every line but the first is what `Poses.from_dict` reads, and is on the disk when `write`
+    returns, so that a run that is cut off leaves whole lines.
+    """
+
+    def __init__(self, path: str | Path, *, model: str, version: str) -> None:
+        """Make the file and write its header. Raises MoveNetError where that cannot be done."""
+        try:
+            self._file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 (closed by exit)
+        except OSError as error:
+            raise MoveNetError(f"{path}: cannot be written ({error.strerror})") from error
+        self._line({"movenet": version, "model": model, "keypoints": NAMES})
+
+    def write(self, poses: Poses, **more: Any) -> None:
+        """One line: further entries first (`source="photo.jpg"`), then the poses."""
+        self._line(more | poses.to_dict())
+
+    def _line(self, record: dict[str, Any]) -> None:
+        self._file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+        self._file.flush()
+
+    def __enter__(self) -> "JsonLinesWriter":
+        """The writer itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self._file.close()

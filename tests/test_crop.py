@@ -1,0 +1,174 @@
+"""CropRegion: there and back, and what is sampled."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from movenet.crop import CropRegion
+
+sides = st.integers(1, 12).map(lambda n: 32 * n)
+shapes = st.tuples(sides, sides)
+places, steps = st.floats(-5000, 5000), st.floats(0.01, 60)
+regions = st.builds(CropRegion, places, places, steps, steps, shapes)
+sizes = st.tuples(st.integers(1, 6000), st.integers(1, 6000))
+modes = st.sampled_from(["trim", "square"])
+wholes = st.builds(CropRegion.whole, sizes, st.sampled_from([192, 256, 320]), modes)
+points = arrays(np.float64, (5, 2), elements=st.floats(-2, 3))
+
+
+def ramp(height: int, width: int) -> np.ndarray:
+    """A picture that says where it is: red grows with x, green with y, blue is full."""
+    y, x = np.mgrid[:height, :width]
+    return np.stack([x, y, np.full_like(x, 255)], 2).astype(np.uint8)
+
+
+@given(points, st.one_of(regions, wholes))
+def test_to_input_undoes_to_image(p: np.ndarray, region: CropRegion) -> None:
+    np.testing.assert_allclose(region.to_input(region.to_image(p)), p, atol=1e-6)
+
+
+@given(st.one_of(regions, wholes))
+def test_corners_land_on_corners(region: CropRegion) -> None:
+    h, w = region.shape
+    right, bottom = region.left + w * region.step_x, region.top + h * region.step_y
+    corners = [[region.left, region.top], [right, bottom]]
+    np.testing.assert_allclose(region.to_image(np.array([[0, 0], [1, 1]])), corners)
+
+
+@given(points, regions, places)
+def test_a_region_moved_down_moves_its_points_down(
+    p: np.ndarray, region: CropRegion, by: float
+) -> None:
+    moved = CropRegion(region.left, region.top + by, region.step_x, region.step_y, region.shape)
+    np.testing.assert_allclose(moved.to_image(p), region.to_image(p) + np.array([0, by]), atol=1e-6)
+
+
+@given(
+    st.floats(-80, 200), st.floats(-80, 200), st.floats(0.2, 3), st.floats(0.2, 3),
+    st.tuples(st.sampled_from([32, 64, 96]), st.sampled_from([32, 64, 128])),
+)  # fmt: skip
+def test_a_sampled_pixel_shows_the_place_it_maps_to(
+    left: float, top: float, step_x: float, step_y: float, shape: tuple[int, int]
+) -> None:
+    height, width = 180, 230
+    region = CropRegion(left, top, step_x, step_y, shape)
+    seen = region.extract(ramp(height, width)).astype(float)
+    h, w = shape
+    rows, columns = np.mgrid[:h, :w]
+    centres = np.stack([(columns + 0.5) / w, (rows + 0.5) / h], 2)
+    at = region.to_image(centres)  # (h, w, 2) x, y
+    # The ramp's value is the index of a pixel, whose centre lies half a pixel further.
+    expected = np.clip(at - 0.5, 0, [width - 1, height - 1])
+    inside = ((at >= 0) & (at <= [width, height])).all(2)
+    edge = (np.minimum(np.abs(at), np.abs(at - [width, height])) < 1e-3).any(2)
+    np.testing.assert_allclose(seen[inside & ~edge][:, :2], expected[inside & ~edge], atol=0.51)
+    assert (seen[~inside & ~edge] == 0).all()
+    assert (seen[inside & ~edge][:, 2] == 255).all()
+
+
+@given(sizes, st.sampled_from([192, 256]))
+def test_a_whole_picture_keeps_its_long_side_and_its_aspect(
+    size: tuple[int, int], side: int
+) -> None:
+    region = CropRegion.whole(size, side)
+    long = int(np.argmax(size))
+    assert region.shape[long] == side
+    steps = (region.step_y, region.step_x)
+    assert steps[long] == pytest.approx(size[long] / side)
+    # The short side is rounded down to whole input pixels.
+    short = size[1 - long] / steps[1 - long]
+    assert short == pytest.approx(round(short))
+    assert short <= max(1, size[1 - long] * side / size[long]) + 1e-3
+
+
+@given(sizes, st.sampled_from([192, 256]), modes)
+def test_the_picture_lies_wholly_inside_and_in_the_middle(
+    size: tuple[int, int], side: int, mode: str
+) -> None:
+    region = CropRegion.whole(size, side, mode)  # type: ignore[arg-type]
+    height, width = size
+    low, high = region.to_input(np.array([[0, 0], [width, height]])) * region.shape[::-1]
+    assert (low >= -1e-6).all()
+    assert (high <= np.array(region.shape[::-1]) + 1e-6).all()
+    margins = low - (np.array(region.shape[::-1]) - high)
+    assert (np.abs(margins) <= 2 + 1e-6).all()
+
+
+@given(sizes, st.sampled_from([192, 256]))
+def test_trimming_pads_to_the_next_multiple_of_32_only(size: tuple[int, int], side: int) -> None:
+    trim, square = CropRegion.whole(size, side), CropRegion.whole(size, side, "square")
+    assert square.shape == (side, side)
+    assert (trim.step_x, trim.step_y) == (square.step_x, square.step_y)
+    short = min(trim.shape)
+    content = min(size[0] / trim.step_y, size[1] / trim.step_x)
+    assert content <= short + 1e-6
+    assert short - content < 32
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "rows", "columns", "top", "left"),
+    [  # rows, columns and padding as TensorFlow 2.21 resize_with_pad has them
+        ((480, 640), 192, 144, 192, 24, 0),
+        ((427, 640), 192, 128, 192, 31, 0),
+        ((640, 427), 256, 256, 170, 0, 42),
+        ((375, 500), 256, 192, 256, 32, 0),
+        ((333, 500), 192, 127, 192, 32, 0),
+        ((720, 1280), 256, 144, 256, 56, 0),
+        ((100, 100), 192, 192, 192, 0, 0),
+    ],
+)
+def test_the_square_rounds_as_tensorflow_does(
+    size: tuple[int, int], side: int, rows: int, columns: int, top: int, left: int
+) -> None:
+    region = CropRegion.whole(size, side, "square")
+    assert (size[0] / region.step_y, size[1] / region.step_x) == pytest.approx((rows, columns))
+    assert (-region.top / region.step_y, -region.left / region.step_x) == pytest.approx((top, left))
+
+
+def test_both_letterboxes_see_the_same_pixels() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (301, 500, 3), np.uint8)
+    trim, square = (CropRegion.whole((301, 500), 192, mode) for mode in ("trim", "square"))  # type: ignore[arg-type]
+    seen, padded = trim.extract(picture), square.extract(picture)
+    rows = padded.any((1, 2)).nonzero()[0]
+    content = seen[seen.any((1, 2))]
+    assert content.shape == (115, 192, 3)
+    difference = np.abs(content.astype(int) - padded[rows[0] : rows[-1] + 1])
+    assert difference.max() <= 1  # of rounding
+    assert (difference == 0).mean() > 0.999
+
+
+def test_extract_fills_the_array_it_is_given_and_leaves_the_picture_alone() -> None:
+    picture = ramp(50, 70)
+    before = picture.copy()
+    batch = np.full((2, 192, 192, 3), 7, np.uint8)
+    region = CropRegion.whole((50, 70), 192, "square")
+    region.extract(picture, out=batch[1])
+    assert (batch[0] == 7).all()
+    np.testing.assert_array_equal(batch[1], region.extract(picture))
+    np.testing.assert_array_equal(picture, before)
+
+
+def test_a_region_beside_the_picture_is_black() -> None:
+    region = CropRegion(500, 500, 1, 1, (32, 32))
+    assert not region.extract(ramp(40, 40)).any()
+
+
+@pytest.mark.parametrize("shape", [(200, 192), (0, 32), (32, -32)])
+def test_a_shape_that_32_does_not_divide_is_refused(shape: tuple[int, int]) -> None:
+    h, w = shape
+    with pytest.raises(
+        ValueError, match=f"^an input's sides must be multiples of 32, not {h} x {w}$"
+    ):
+        CropRegion(0, 0, 1, 1, shape)
+
+
+def test_a_step_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^steps must be over 0, not 0 and 1$"):
+        CropRegion(0, 0, 0, 1, (32, 32))
+
+
+def test_an_empty_picture_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^a picture has at least one pixel, not 0 x 5$"):
+        CropRegion.whole((0, 5), 192)
