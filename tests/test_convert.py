@@ -440,6 +440,17 @@ def no_residual(model: Model) -> None:
     node(model, f"{FPN}model/block_2_add/add".removeprefix(NET))["op"] = "Mul"
 
 
+def other_residual(model: Model) -> None:
+    step = node(model, f"{FPN}model/block_5_add/add".removeprefix(NET))
+    step["input"][0] = f"{FPN}model/block_3_project_BN/FusedBatchNormV3"
+
+
+def activated_twice(model: Model) -> None:
+    hidden = node(model, "center_0/re_lu_3/Relu")["name"]
+    model["modelTopology"]["node"].append({"op": "Relu6", "name": "extra", "input": [hidden]})
+    node(model, "center_0/conv2d_4/BiasAdd")["input"][0] = "extra"
+
+
 def more_layers(model: Model) -> None:
     extra = dict(node(model, "center_0/conv2d_4/BiasAdd"), name="extra")
     model["modelTopology"]["node"].append(extra | {"input": ["x", *extra["input"][1:]]})
@@ -474,6 +485,11 @@ def sum_of_pictures(model: Model) -> None:
 def other_layout(model: Model) -> None:
     step = node(model, "center_0/conv2d_4/BiasAdd")
     step["attr"]["data_format"] = {"s": encoded("NCHW")}
+
+
+def infinite_stride(model: Model) -> None:
+    step = node(model, "center_0/conv2d_4/BiasAdd")
+    step["attr"]["strides"]["list"]["i"][1] = float("inf")
 
 
 def no_values(model: Model) -> None:
@@ -522,6 +538,13 @@ REFUSED = {
         f"no sum of '{FPN}model/block_1_project_BN/FusedBatchNormV3' and "
         f"'{FPN}model/block_2_project_BN/FusedBatchNormV3', at backbone.stages.1.1; {ADVICE}"
     ),
+    other_residual: (
+        f"no sum of '{FPN}model/block_4_add/add' and "
+        f"'{FPN}model/block_5_project_BN/FusedBatchNormV3', at backbone.stages.2.2; {ADVICE}"
+    ),
+    activated_twice: (
+        f"0 operations conv2d after '{NET}center_0/re_lu_3/Relu', at centre.output; {ADVICE}"
+    ),
     more_layers: (
         "lightning has no layer for conv2d 'extra' (1x1, 96 -> 1, stride 1, no activation); "
         f"{ADVICE}"
@@ -540,6 +563,10 @@ REFUSED = {
     sum_of_pictures: f"what it does to the picture cannot be followed; {ADVICE}",
     other_layout: (
         f"'{NET}center_0/conv2d_4/BiasAdd' has strides, dilations or a layout that MoveNet has not"
+    ),
+    infinite_stride: (
+        "not a TensorFlow.js graph model (OverflowError: cannot convert float infinity to "
+        "integer); give the model.json that tensorflowjs_converter wrote"
     ),
     no_values: "tensor 'spare' has no values; get the file again",
     text_weight: "tensor 'spare' has type string, which is not supported",

@@ -455,6 +455,19 @@ def other_scales(model: Model) -> None:
     model.tensors[21].scale.append(1.0)
 
 
+def activated_sum(model: Model) -> None:
+    step = next(step for step in model.steps if step.code == CODES.ADD)
+    step.options["FusedActivationFunction"] = tflite.ActivationFunctionType.RELU
+    for name, tensor in zip(("one", "other"), step.inputs, strict=True):
+        model.tensors[tensor].name = name
+
+
+def other_corners(model: Model) -> None:
+    step = next(step for step in model.steps if step.code == CODES.RESIZE_BILINEAR)
+    step.options["HalfPixelCenters"] = False
+    model.tensors[step.inputs[0]].name = "lateral"
+
+
 def no_inputs(model: Model) -> None:
     model.tensors[174].name = "cast"
     model.steps[0].inputs = []
@@ -464,6 +477,13 @@ REFUSED = {
     two_subgraphs: "2 subgraphs where a MoveNet has one",
     text_constant: "tensor 'text (tensor 2)' has type STRING, which is not supported",
     other_strides: "'stem (tensor 179)' has strides or dilations that MoveNet has not",
+    activated_sum: (
+        "no sum of 'one (tensor 184)' and 'other (tensor 187)', at backbone.stages.1.1; " + ADVICE
+    ),
+    other_corners: (
+        "0 operations resizebilinear after 'lateral (tensor 244)', at pyramid.smoothings.2; "
+        + ADVICE
+    ),
     other_scales: (
         "a damaged TFLite file (ValueError: 33 scales along axis 0 of (32, 3, 3, 3)); get it again"
     ),

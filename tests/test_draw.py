@@ -129,6 +129,11 @@ def test_lines_stand_out_from_any_ground(ground):
         assert near.max() > 90
 
 
+def test_a_white_keypoint_on_white_has_a_dark_rim():
+    drawn = draw(BLACK + np.uint8(255), *person(nose=(80, 60)))
+    assert drawn.min() < 60
+
+
 @pytest.mark.parametrize(
     ("height", "width", "expected"),
     [(1, 1, 1), (64, 64, 1), (480, 640, 2), (1080, 1920, 6), (3000, 4000, 14), (8000, 8000, 33)],
@@ -180,10 +185,18 @@ def test_a_line_that_leaves_the_picture_keeps_its_direction(reach):
     assert np.abs(drawn.astype(int) - expected).max() <= 40  # from 1/16 pixel at the far end
 
 
-def test_a_line_between_two_ends_outside_crosses_the_picture():
-    drawn = draw(BLACK, *person(left_hip=(-1e5, 60.5), left_knee=(1e5, 60.5)))
+@pytest.mark.parametrize("reach", [1e5, 1e9, 3e38])
+def test_a_line_between_two_ends_outside_crosses_the_picture(reach):
+    drawn = draw(BLACK, *person(left_hip=(-reach, 60.5), left_knee=(reach, 60.5)))
     assert (np.abs(drawn[60].astype(int) - LEFT) < 30).all()
-    assert not draw(BLACK, *person(left_hip=(-1e5, -9), left_knee=(1e5, -9))).any()
+    assert not draw(BLACK, *person(left_hip=(-reach, -9), left_knee=(reach, -9))).any()
+
+
+@pytest.mark.parametrize("nowhere", [np.inf, -np.inf, np.nan])
+def test_no_line_leads_to_a_keypoint_that_is_nowhere(nowhere):
+    lone = draw(BLACK, *person(left_hip=(40, 30)))
+    drawn = draw(BLACK, *person(left_hip=(40, 30), left_knee=(nowhere, 30)))
+    np.testing.assert_array_equal(drawn, lone)
 
 
 # ---------------------------------------------------------------- boxes and ids

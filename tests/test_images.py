@@ -639,3 +639,17 @@ def test_a_folder_that_cannot_be_searched_says_why(folder, monkeypatch):
 def test_importing_images_imports_no_torch():
     code = "import sys, movenet.images; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("file", "shape"),
+    [
+        ("astronaut.png", (448, 350, 3)),
+        ("camera.png", (480, 456, 3)),
+        ("two_people.png", (336, 581, 3)),
+    ],
+)
+def test_the_bundled_pictures_are_small_files_that_can_be_read(file, shape):
+    path = Path(images.__file__).parent / "pictures" / file
+    assert path.stat().st_size < 300_000
+    assert images.read(path).shape == shape

@@ -44,7 +44,7 @@ class Window:
             ) from error
         self._root.title(title)
         self._root.resizable(width=False, height=False)
-        self._root.protocol("WM_DELETE_WINDOW", self.close)
+        self._root.bind("<Destroy>", self._on_destroy)  # by the user's click, or by `close`
         self._root.bind("<Key>", self._on_key)
         self._label = tkinter.Label(self._root, borderwidth=0, background="black")
         self._label.pack()
@@ -66,26 +66,22 @@ class Window:
         window is closed, which `closed` tells. In a closed window nothing is shown.
         """
         deadline = None if wait_s is None else time.monotonic() + wait_s
-        try:
-            if not self._closed:
-                self._draw(image)
-            while not self._closed:
-                self._root.update()
-                if self._keys:
-                    return self._keys.pop(0)
-                left = _TICK_S if deadline is None else deadline - time.monotonic()
-                if left <= 0:
-                    return None
-                time.sleep(min(left, _TICK_S))
-        except tkinter.TclError:  # the window is gone without asking: the display was closed
-            self._closed = True
+        if not self._closed:
+            self._draw(image)
+        while not self._closed:
+            self._root.update()
+            if self._keys:
+                return self._keys.pop(0)
+            left = _TICK_S if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                break
+            time.sleep(min(left, _TICK_S))
         return None
 
     def close(self) -> None:
         """Close the window; again is no error."""
         if not self._closed:
-            self._closed = True
-            self._root.destroy()
+            self._root.destroy()  # which tells _on_destroy
 
     def __enter__(self) -> "Window":
         return self
@@ -109,6 +105,9 @@ class Window:
         else:
             self._photo = ImageTk.PhotoImage(picture, master=self._root)
             self._label.configure(image=self._photo)
+
+    def _on_destroy(self, event: "tkinter.Event[tkinter.Misc]") -> None:
+        self._closed = True
 
     def _on_key(self, event: "tkinter.Event[tkinter.Misc]") -> None:
         key = event.keysym.lower()

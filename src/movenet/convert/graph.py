@@ -139,8 +139,7 @@ class Graph:
         if after[0].kind in ACTIVATIONS:
             return after[0]
         if after[0].kind in ("biasadd", "add") and len(convolution.inputs) == 2:
-            bias = self.constant(after[0].inputs[1])
-            return after[0] if bias is not None and bias.values.ndim == 1 else None
+            return after[0] if self.constant(after[0].inputs[1]) is not None else None
         return None
 
     def origin(self, tensor: str) -> str:

@@ -34,6 +34,11 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "uint8": np.dtype("u1"),
     "bool": np.dtype("bool"),
 }
+# What reading JSON of another structure raises.
+MALFORMED = (
+    *(KeyError, IndexError, TypeError, ValueError, AttributeError),
+    *(OverflowError, RecursionError),
+)
 
 
 def read(path: Path) -> Source:
@@ -47,7 +52,7 @@ def read(path: Path) -> Source:
             raise WeightsError("a layers model; only TensorFlow.js graph models can be read")
         constants = read_constants(model["weightsManifest"], path.parent, sha256)
         graph = read_graph(topology["node"], constants)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+    except MALFORMED as error:
         raise WeightsError(
             f"not a TensorFlow.js graph model ({type(error).__name__}: {error}); give the "
             "model.json that tensorflowjs_converter wrote"

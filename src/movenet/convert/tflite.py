@@ -130,9 +130,7 @@ def dequantised(values: npt.NDArray[Any], quantization: Any) -> npt.NDArray[Any]
 def read_operation(model: Any, operator: Any, names: list[str]) -> Operation:
     """One operator; it is called as its first output."""
     code = model.OperatorCodes(operator.OpcodeIndex())
-    # Codes below 127 lie in the older field, in old files there only.
-    number = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
-    kind = kind_of(names_of(tflite.BuiltinOperator)[number])
+    kind = kind_of(names_of(tflite.BuiltinOperator)[code.BuiltinCode()])
     indices = [operator.Inputs(index) for index in range(operator.InputsLength())]
     inputs = tuple(str(index) for index in indices if index >= 0)  # -1: left out
     outputs = tuple(str(operator.Outputs(index)) for index in range(operator.OutputsLength()))
