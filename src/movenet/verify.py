@@ -139,9 +139,8 @@ def bundled(name: str) -> Pixels:
 
 def noise(count: int, seed: int) -> NDArray[np.uint32]:
     """Hashed numbers 0, 1, ...: the same in every version of everything (Wellons' lowbias32)."""
-    x: NDArray[np.uint32] = np.arange(count, dtype=np.uint32) + np.uint32(seed) * np.uint32(
-        0x9E3779B9
-    )
+    x: NDArray[np.uint32] = np.arange(count, dtype=np.uint32)
+    x += np.uint32(seed * 0x9E3779B9 % 2**32)
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
         x ^= x >> np.uint32(shift)
         x *= np.uint32(factor)

@@ -155,7 +155,7 @@ def process(
                 except OSError as error:
                     report.fail(f"{path}: {error}")
                     continue
-                if key in ("q", "Escape") or (outputs.window and outputs.window.closed):
+                if key in ("q", "escape") or (outputs.window and outputs.window.closed):
                     return
             bar.update(len(chunk))
 
