@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from movenet import verify
+from movenet import goldens
+from movenet.goldens import Case
 from movenet.specs import ROWS, ModelSpec
-from movenet.verify import Case
 
 RANDOM_POSITIONS = 200  # of each inner tensor
 SIGNAL_CELLS = 24  # of each head, at most
@@ -38,7 +38,7 @@ BOX_HEADS = ("box_scale", "box_offset")
 def positions(shape: tuple[int, ...], cells: np.ndarray, seed: int) -> np.ndarray:
     """Flat indices into a tensor (1, h, w, C): all channels of some cells, and random ones."""
     size = int(np.prod(shape))
-    chosen = verify.noise(RANDOM_POSITIONS, seed) % np.uint32(size)
+    chosen = goldens.noise(RANDOM_POSITIONS, seed) % np.uint32(size)
     signal = (cells[:, None] * shape[3] + np.arange(shape[3])).ravel()
     return np.unique(np.concatenate([chosen, signal])).astype(np.int32)
 
@@ -46,7 +46,7 @@ def positions(shape: tuple[int, ...], cells: np.ndarray, seed: int) -> np.ndarra
 def case_arrays(runner: Any, graph: Any, case: Case, heads: tuple[str, ...]) -> dict[str, Any]:
     """The output of one case and its inner tensors at the chosen positions."""
     names = [*TAPS, *heads, "centre_index", "keypoint_index"]
-    image = verify.case_input(case)[None]
+    image = goldens.case_input(case)[None]
     values = runner(image, [graph.output_tensor, *(graph.taps[name] for name in names)])
     output, found = values[0], dict(zip(names, values[1:], strict=True))
     cells = np.concatenate([found["centre_index"].ravel(), found["keypoint_index"].ravel()])
@@ -62,9 +62,9 @@ def case_arrays(runner: Any, graph: Any, case: Case, heads: tuple[str, ...]) -> 
 def decode_arrays(runner: Any, graph: Any, spec: ModelSpec) -> dict[str, Any]:
     """What the graph decodes from made-up heads, fed in the place of its own."""
     arrays = {}
-    for kind in verify.FED_HEADS:
+    for kind in goldens.FED_HEADS:
         feed = {f"{graph.input_node}:0": np.zeros((1, spec.side, spec.side, 3), np.int32)}
-        for name, value in verify.fed_heads(spec, kind).items():
+        for name, value in goldens.fed_heads(spec, kind).items():
             feed[f"{graph.taps[name]}:0"] = value
         arrays[f"decode/{kind}/output"] = runner._session.run(graph.output_tensor, feed)
     return arrays
@@ -76,9 +76,9 @@ def letterbox_arrays(spec: ModelSpec) -> dict[str, Any]:
 
     arrays = {}
     for name in ("astronaut", "two_people"):
-        sampled = tf.image.resize_with_pad(verify.bundled(name)[None], spec.side, spec.side)
+        sampled = tf.image.resize_with_pad(goldens.bundled(name)[None], spec.side, spec.side)
         flat = sampled.numpy().ravel()
-        index = np.unique(verify.noise(LETTERBOX_POSITIONS, 50) % np.uint32(flat.size))
+        index = np.unique(goldens.noise(LETTERBOX_POSITIONS, 50) % np.uint32(flat.size))
         arrays[f"letterbox/{name}/index"] = index.astype(np.int32)
         arrays[f"letterbox/{name}/value"] = flat[index]
     return arrays
@@ -98,16 +98,16 @@ def make(shared: Path, spec: ModelSpec) -> None:
         metadata[f"sha256 of {file.name}"] = hashlib.sha256(file.read_bytes()).hexdigest()
     for tool in ("tensorflow-cpu", "numpy"):
         metadata[tool] = importlib.metadata.version(tool)
-    for case in verify.cases(spec):
+    for case in goldens.cases(spec):
         runner = google_graph.Runner(graph, case.size)
         arrays |= case_arrays(runner, graph, case, heads)
-        metadata[f"sha256 of input {case.name}"] = verify.fingerprint(verify.case_input(case))
+        metadata[f"sha256 of input {case.name}"] = goldens.fingerprint(goldens.case_input(case))
         if case.picture == "noise":
             arrays |= decode_arrays(runner, graph, spec)
-    verify.GOLDENS.mkdir(exist_ok=True)
+    goldens.FOLDER.mkdir(exist_ok=True)
     save_file(
         arrays,
-        verify.GOLDENS / f"{spec.name}.safetensors",
+        goldens.FOLDER / f"{spec.name}.safetensors",
         {"movenet": json.dumps(metadata, indent=1)},
     )
 
@@ -120,7 +120,7 @@ def main() -> None:
     for spec in ROWS:
         make(shared, spec)
         print(
-            f"{spec.name}: {(verify.GOLDENS / f'{spec.name}.safetensors').stat().st_size:,} bytes"
+            f"{spec.name}: {(goldens.FOLDER / f'{spec.name}.safetensors').stat().st_size:,} bytes"
         )
 
 

@@ -150,7 +150,7 @@ def test_bars_beside_a_picture_move_nobody(name: str, astronaut: np.ndarray) -> 
     padded[bar : bar + height] = cut
     estimator = PoseEstimator(name, letterbox="square")
     one, other = estimator(cut), estimator(padded)
-    np.testing.assert_allclose(one.keypoints + [0, bar], other.keypoints, atol=0.01)
+    np.testing.assert_allclose(one.keypoints + np.array([0, bar]), other.keypoints, atol=0.01)
 
 
 def test_a_network_of_one_s_own_is_taken(astronaut: np.ndarray, lightning: PoseEstimator) -> None:

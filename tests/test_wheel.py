@@ -67,9 +67,10 @@ def away(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("ending", "least"), [(".safetensors", 3), (".json", 1), (".png", 3), ("/py.typed", 1)]
+    ("ending", "least"),
+    [(".safetensors", 2 * 3), (".json", 1), (".png", 3), ("/CREDITS.md", 1), ("/py.typed", 1)],
 )
-def test_the_wheel_holds_weights_and_pictures(names, ending, least):
+def test_the_wheel_holds_weights_goldens_and_pictures(names, ending, least):
     assert sum(name.endswith(ending) for name in names) >= least
 
 
@@ -110,4 +111,4 @@ def test_a_bundled_picture_gives_one_person(installed, wheel, names, away):
     assert done.returncode == 0, done.stderr
     header, poses = map(json.loads, (away / "poses.jsonl").read_text().splitlines())
     assert header["model"] == "lightning"
-    assert len(poses["keypoints"]) == 1
+    assert len(poses["people"]) == 1

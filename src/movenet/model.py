@@ -241,8 +241,9 @@ class MoveNet(nn.Module):
     def normalise(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) RGB 0..255, uint8 or float -> the weights' type, -1..1."""
         check_images(images)
-        weight = self.backbone.stem.weight
-        return images.to(weight.dtype) * self.constants.input_scale - 1
+        # In float32 whatever the weights are: half the types cannot tell 1 - 1/127.5 from 1.
+        x = images.float() * self.constants.input_scale - 1
+        return x.to(self.backbone.stem.weight.dtype)
 
 
 def check_images(images: Tensor) -> None:

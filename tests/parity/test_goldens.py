@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from movenet import verify, weights
+from movenet import goldens, verify, weights
 from movenet.decode import Heads
 from movenet.model import MoveNet
 from movenet.specs import GRAPH_CONSTANTS, ROWS, SPECS, ModelSpec
@@ -28,7 +28,7 @@ def model(request: pytest.FixtureRequest) -> MoveNet:
 
 def rows(model: MoveNet) -> dict[str, Row]:
     with torch.inference_mode():
-        found = verify.stages(model, verify.read_golden(model.spec), FLOAT32)
+        found = verify.stages(model, goldens.read(model.spec), FLOAT32)
         return {row.stage: row for row in found}
 
 
@@ -60,11 +60,11 @@ def test_the_whole_chain_is_within_3e_6_in_any_number(model: MoveNet) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_goldens_are_of_the_files_that_the_weights_are_from(name: str) -> None:
-    said = verify.provenance(name)
+    said = goldens.provenance(SPECS[name])
     for file, digest in weights.manifest()[name].source_sha256.items():
         assert said[f"sha256 of {file}"] == digest
-    for case in verify.cases(SPECS[name]):
-        digest = verify.fingerprint(verify.case_input(case))
+    for case in goldens.cases(SPECS[name]):
+        digest = goldens.fingerprint(goldens.case_input(case))
         assert said[f"sha256 of input {case.name}"] == digest
 
 
@@ -120,8 +120,8 @@ def test_red_and_blue_swapped_is_noticed(model: MoveNet) -> None:
 
 def at_one_cell(model: MoveNet, stage: str, by: float) -> Callable[..., Tensor]:
     """A hook that adds to a head at one of the cells that the astronaut's golden holds."""
-    case = verify.cases(model.spec)[0]
-    index = int(verify.read_golden(model.spec)[f"{case.name}/{stage}/index"][0])
+    case = goldens.cases(model.spec)[0]
+    index = int(goldens.read(model.spec)[f"{case.name}/{stage}/index"][0])
 
     def spoil(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
         output = output.clone()
@@ -166,7 +166,7 @@ def spoilt_decoding(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch, spoil: str
 
     monkeypatch.setattr(verify, "decode", decode)
     model = weights.load(spec.name, constants=GRAPH_CONSTANTS)
-    return verify.decode_row(model, verify.read_golden(spec))
+    return verify.decode_row(model, goldens.read(spec))
 
 
 @pytest.mark.parametrize("spoil", ["zeros", "y and x swapped"])
@@ -186,7 +186,22 @@ def test_a_letterbox_that_is_half_a_pixel_off_is_noticed(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(verify, "bundled", shifted)
     spec = SPECS["lightning"]
-    assert not verify.letterbox_row(spec, verify.read_golden(spec)).passed
+    assert not verify.letterbox_row(spec, goldens.read(spec)).passed
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_as_near_as_documented(model: MoveNet, dtype: torch.dtype) -> None:
+    found = verify.verify(model.spec.name, dtype=dtype)
+    assert [row for row in found if not row.passed] == []
+
+
+def test_in_float16_a_swapped_channel_is_noticed() -> None:
+    model = weights.load("thunder", constants=GRAPH_CONSTANTS).half()
+    with torch.inference_mode():
+        model.backbone.stem.weight.copy_(model.backbone.stem.weight.flip(1))
+        golden = goldens.read(model.spec)
+        found = list(verify.stages(model, golden, TOLERANCES[torch.float16]))
+    assert COORDINATES <= {row.stage for row in found if not row.passed}
 
 
 def test_not_a_number_is_a_miss() -> None:
