@@ -160,6 +160,7 @@ class Detect(torch.nn.Module):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's own
 @torch.inference_mode()
 def test_export_takes_any_batch_and_size(model: MoveNet) -> None:
     sizes = {0: Dim("n", max=64), 2: 32 * Dim("h", max=40), 3: 32 * Dim("w", max=40)}
@@ -176,6 +177,7 @@ def test_export_takes_any_batch_and_size(model: MoveNet) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's own
 @pytest.mark.parametrize("name", ["lightning", "multipose"])
 @torch.inference_mode()
 def test_compilation_needs_no_graph_break(name: str) -> None:

@@ -36,7 +36,7 @@ ROWS = (
         side=192,
         width=1.0,
         people=1,
-        person_threshold=0.33,
+        person_threshold=0.34,
         source="google/movenet/singlepose/lightning/4",
     ),
     ModelSpec(
@@ -44,7 +44,7 @@ ROWS = (
         side=256,
         width=1.75,
         people=1,
-        person_threshold=0.34,
+        person_threshold=0.35,
         source="google/movenet/singlepose/thunder/4",
     ),
     ModelSpec(

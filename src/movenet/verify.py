@@ -12,6 +12,7 @@ from torch import Tensor
 from movenet import weights
 from movenet.crop import CropRegion
 from movenet.decode import Heads, decode
+from movenet.engines.torch import full_precision
 from movenet.goldens import FED_HEADS, Arrays, Case, Pixels, bundled, case_input, cases, fed_heads
 from movenet.goldens import read as read_golden
 from movenet.model import MoveNet
@@ -66,7 +67,7 @@ def verify(
 ) -> list[Row]:
     """Every stage of one shipped model against Google's graph."""
     model = weights.load(name, constants=GRAPH_CONSTANTS).to(device, dtype)
-    with torch.inference_mode():
+    with torch.inference_mode(), full_precision():
         return list(stages(model, read_golden(model.spec), TOLERANCES[dtype]))
 
 

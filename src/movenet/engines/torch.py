@@ -1,5 +1,7 @@
 """PyTorch: on every device, and for networks of one's own."""
 
+from contextlib import AbstractContextManager
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,9 +30,15 @@ class TorchEngine:
     def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, 3) uint8 RGB -> (N, 1, 17, 3) or (N, 6, 56) float32."""
         images = torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2)
-        with torch.inference_mode():
+        with torch.inference_mode(), full_precision():
             output: NDArray[np.float32] = self.model.detect(images).cpu().numpy()
         return output
+
+
+def full_precision() -> AbstractContextManager[None]:
+    """Convolutions in float32 where the weights are: PyTorch's default on CUDA is TF32."""
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    return flags
 
 
 def find_device(name: str) -> torch.device:
