@@ -13,13 +13,32 @@ from pathlib import Path
 from tqdm import tqdm
 
 BUCKET = "https://storage.googleapis.com/tfjs-models/assets/posenet/"
-NAMES = (
-    "frisbee.jpg frisbee_2.jpg backpackman.jpg boy_doughnut.jpg soccer.png with_computer.jpg "
-    "snowboard.jpg person_bench.jpg skiing.jpg fire_hydrant.jpg kyte.jpg looking_at_computer.jpg "
-    "tennis.jpg tennis_standing.jpg truck.jpg on_bus.jpg tie_with_beer.jpg baseball.jpg "
-    "multi_skiing.jpg riding_elephant.jpg skate_park_venice.jpg skate_park.jpg tennis_in_crowd.jpg "
-    "two_on_bench.jpg"
-).split()
+NAMES = [
+    "frisbee.jpg",
+    "frisbee_2.jpg",
+    "backpackman.jpg",
+    "boy_doughnut.jpg",
+    "soccer.png",
+    "with_computer.jpg",
+    "snowboard.jpg",
+    "person_bench.jpg",
+    "skiing.jpg",
+    "fire_hydrant.jpg",
+    "kyte.jpg",
+    "looking_at_computer.jpg",
+    "tennis.jpg",
+    "tennis_standing.jpg",
+    "truck.jpg",
+    "on_bus.jpg",
+    "tie_with_beer.jpg",
+    "baseball.jpg",
+    "multi_skiing.jpg",
+    "riding_elephant.jpg",
+    "skate_park_venice.jpg",
+    "skate_park.jpg",
+    "tennis_in_crowd.jpg",
+    "two_on_bench.jpg",
+]
 TRIES, TIMEOUT_S, PAUSE_S = 3, 20, 1.0
 
 

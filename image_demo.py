@@ -1,6 +1,6 @@
 """The earlier port's picture demo, over this package: draw the poses of a folder's pictures.
 
-    python image_demo.py --model movenet_thunder --image_dir ./images --output_dir ./output
+python image_demo.py --model movenet_thunder --image_dir ./images --output_dir ./output
 """
 
 import argparse

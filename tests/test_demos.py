@@ -1,0 +1,108 @@
+"""The two scripts that users of the earlier port know."""
+
+import http.server
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import get_test_images
+import image_demo
+from movenet import pictures
+
+
+@pytest.fixture(autouse=True)
+def somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def call(script: object, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["script.py", *arguments])
+    return script.main()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_image_demo_takes_the_old_options_and_says_the_average(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("images").mkdir()
+    shutil.copy(pictures.path("astronaut"), "images/one.PNG")
+    assert call(image_demo, monkeypatch, "--conf_thres", "0.2") == 0
+    assert Path("output/one.png").exists()
+    assert capsys.readouterr().out.startswith("Average FPS: ")
+    arguments = ["--model", "movenet_thunder", "--image_dir", "images", "--output_dir", "drawn"]
+    assert call(image_demo, monkeypatch, *arguments) == 0
+    assert Path("drawn/one.png").exists()
+
+
+def test_image_demo_goes_on_after_a_broken_picture(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("images").mkdir()
+    Path("images/a.jpg").write_text("no picture")
+    shutil.copy(pictures.path("astronaut"), "images/b.png")
+    assert call(image_demo, monkeypatch) == 1
+    assert Path("output/b.png").exists()
+    assert "a.jpg" in capsys.readouterr().err
+
+
+def test_image_demo_without_pictures_says_where_to_get_some(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(image_demo, monkeypatch) == 1
+    assert "python get_test_images.py fetches some" in capsys.readouterr().err
+
+
+class Bucket(http.server.BaseHTTPRequestHandler):
+    """Fails once for every picture, then serves its name."""
+
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        first = self.asked.count(self.path) == 1
+        self.send_response(503 if first else 200)
+        self.end_headers()
+        if not first:
+            self.wfile.write(self.path.encode())
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Bucket]]:
+    Bucket.asked = []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bucket)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(get_test_images, "BUCKET", f"http://127.0.0.1:{server.server_port}/")
+    monkeypatch.setattr(get_test_images, "PAUSE_S", 0)
+    yield Bucket
+    server.shutdown()
+    server.server_close()
+
+
+def test_pictures_are_fetched_again_after_a_failure_and_once_only(
+    bucket: type[Bucket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call(get_test_images, monkeypatch, "--image_dir", "pics") == 0
+    assert len(get_test_images.NAMES) == 24
+    assert {path.name for path in Path("pics").iterdir()} == set(get_test_images.NAMES)
+    assert Path("pics/frisbee.jpg").read_text() == "/frisbee.jpg"
+    asked = len(bucket.asked)
+    assert call(get_test_images, monkeypatch, "--image_dir", "pics") == 0
+    assert len(bucket.asked) == asked
+
+
+def test_offline_says_so_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(get_test_images, "BUCKET", "http://127.0.0.1:9/")
+    monkeypatch.setattr(get_test_images, "PAUSE_S", 0)
+    assert call(get_test_images, monkeypatch) == 1
+    err = capsys.readouterr().err
+    assert "cannot fetch pictures (frisbee.jpg: " in err
+    assert "are you online?" in err
+    assert not any(Path("images").iterdir())
