@@ -88,9 +88,10 @@ def main() -> None:
         false = (tuned_empty[:, 0] >= steps[:, None]).mean(1)
         best = int(np.abs(missed - false).argmin())
         used = spec.person_threshold
+        lost, alarms = (held[:, 0] < used).mean(), (held_empty[:, 0] >= used).mean()
         print(
             f"{spec.name:<10} {steps[best]:>11.2f} {missed[best]:>7.1%} {false[best]:>6.1%} |"
-            f" {used:>6} {(held[:, 0] < used).mean():>7.1%} {(held_empty[:, 0] >= used).mean():>6.1%}"
+            f" {used:>6} {lost:>7.1%} {alarms:>6.1%}"
             f" {auc(held[:, 0], held_empty[:, 0]):>6.3f} {auc(held[:, 1], held_empty[:, 1]):>6.3f}"
         )
 
