@@ -140,7 +140,7 @@ def test_a_missing_picture_is_named_and_the_others_are_done(
     assert main(["predict", "none.jpg", str(ASTRONAUT)]) == 1
     captured = capsys.readouterr()
     assert "1 failed:\n  none.jpg: " in captured.err
-    assert "1 pictures, 1 people" in captured.out or "1 picture, 1 person" in captured.out
+    assert "\n1 picture, 1 person; " in captured.out
 
 
 @pytest.mark.parametrize(
@@ -189,6 +189,46 @@ def test_an_interrupt_exits_with_130(
     monkeypatch.setattr("movenet.cli.predict.process", interrupt)
     assert main(["predict"]) == 130
     assert capsys.readouterr().err == "movenet: interrupted\n"
+
+
+class FakeWindow:
+    """Stands for the window: notes what is shown and presses keys."""
+
+    keys = ("space", "q")
+    shown: list[np.ndarray]
+
+    def __init__(self, title: str) -> None:
+        self.closed = False
+        FakeWindow.shown = []
+
+    def show(self, image: np.ndarray, *, wait_s: float | None) -> str:
+        self.shown.append(image)
+        return self.keys[len(self.shown) - 1]
+
+    def __enter__(self) -> "FakeWindow":
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.closed = True
+
+
+def test_show_draws_into_a_window_and_q_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("movenet.window.Window", FakeWindow)
+    assert main(["predict", "--show"]) == 0
+    first, second = FakeWindow.shown
+    assert first.shape == images.read(ASTRONAUT).shape
+    assert (first != images.read(ASTRONAUT)).any()
+    assert second.shape[:2] == images.read(pictures.path("camera")).shape[:2]
+    assert not Path("poses").exists()
+
+
+def test_a_result_that_cannot_be_saved_is_named_and_the_others_are_done(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("out/astronaut.png").mkdir(parents=True)  # a folder in the place of the file
+    assert main(["predict", "--save", "out"]) == 1
+    assert Path("out/camera.png").is_file()
+    assert f"{ASTRONAUT}: not saved: " in capsys.readouterr().err
 
 
 def test_models_prints_a_row_a_model(capsys: pytest.CaptureFixture[str]) -> None:

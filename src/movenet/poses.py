@@ -1,7 +1,7 @@
 """The people in one picture, and how Google's tensor becomes them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -139,36 +139,29 @@ class Poses:
         return f"Poses({len(self)} {noun} [{scores}] in {width}x{height})"
 
     def _pick(self, rows: slice | NDArray[Any]) -> "Poses":
-        return Poses(
+        return replace(
+            self,
             keypoints=self.keypoints[rows],
             keypoint_scores=self.keypoint_scores[rows],
             boxes=self.boxes[rows],
             scores=self.scores[rows],
-            image_size=self.image_size,
             ids=None if self.ids is None else self.ids[rows],
-            frame_index=self.frame_index,
-            timestamp_s=self.timestamp_s,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, lists and strings, ready for JSON; `from_dict` reads it back exactly."""
         height, width = self.image_size
-        rows = []
-        for index in range(len(self)):
-            points = np.column_stack([self.keypoints[index], self.keypoint_scores[index]])
-            rows.append(
-                {
-                    "id": None if self.ids is None else int(self.ids[index]),
-                    "score": float(self.scores[index]),
-                    "box": self.boxes[index].tolist(),
-                    "keypoints": points.tolist(),
-                }
-            )
+        points = np.concatenate([self.keypoints, self.keypoint_scores[..., None]], 2).tolist()
+        ids = [None] * len(self) if self.ids is None else self.ids.tolist()
+        columns = zip(ids, self.scores.tolist(), self.boxes.tolist(), points, strict=True)
         return {
             "frame_index": self.frame_index,
             "timestamp_s": self.timestamp_s,
             "image_size": [height, width],
-            "people": rows,
+            "people": [
+                {"id": row[0], "score": row[1], "box": row[2], "keypoints": row[3]}
+                for row in columns
+            ],
         }
 
     @classmethod

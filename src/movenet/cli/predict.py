@@ -70,7 +70,7 @@ class Report:
 
     def print_summary(self) -> None:
         """The median times, and what failed."""
-        print(f"{self.pictures} pictures, {self.people} people", end="")
+        print(f"{counted(self.pictures, 'picture')}, {counted(self.people, 'person')}", end="")
         if self.pictures:
             medians = (f"{k} {statistics.median(v):.1f}" for k, v in self.times_ms.items() if v)
             print(f"; ms per picture (median): {', '.join(medians)}", end="")
@@ -144,16 +144,17 @@ def process(
     """Read, estimate and write chunk after chunk, until a key of the window ends it."""
     from tqdm import tqdm
 
+    from movenet.errors import ImageError
+
     count = sum(len(chunk) for chunk in chunks)
     with tqdm(total=count, unit="picture", disable=None if count > 1 else True) as bar:
         for chunk in chunks:
             for path, picture, poses, spent in estimate(estimator, chunk, report):
-                noun = "person" if len(poses) == 1 else "people"
-                tqdm.write(f"{path}: {len(poses)} {noun}, {spent:.1f} ms")
+                tqdm.write(f"{path}: {counted(len(poses), 'person')}, {spent:.1f} ms")
                 try:
                     key = outputs.put(path, picture, poses)
-                except OSError as error:
-                    report.fail(f"{path}: {error}")
+                except ImageError as error:
+                    report.fail(f"{path}: not saved: {error}")
                     continue
                 if key in ("q", "escape") or (outputs.window and outputs.window.closed):
                     return
@@ -179,8 +180,9 @@ def estimate(
         times.append({"read": milliseconds(start)})
     start = time.perf_counter()
     prepared = estimator.preprocess(pictures)
+    sampling = milliseconds(start) / max(1, len(pictures))
     for spent in times:
-        spent["preprocess"] = milliseconds(start) / len(times)
+        spent["preprocess"] = sampling
     found: dict[int, Poses] = {}
     for batch in prepared:
         start = time.perf_counter()
@@ -236,6 +238,12 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MoveNetError(f"--save {folder}: cannot be made ({error.strerror})") from error
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 person", "2 people": a number and its noun."""
+    plural = {"person": "people"}.get(noun, f"{noun}s")
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def batches(paths: list[Path], size: int) -> Iterator[list[Path]]:
