@@ -4,6 +4,8 @@
 #   make test      check, then every test that needs neither TensorFlow nor a GPU
 #   make check     format, lint, types, imports        make fix    what can be mended by machine
 #   make golden    the parity tests' files, from Google's graphs (see CONTRIBUTING.md)
+#   make weights   the shipped weights and their manifest, from Google's files
+#   make readme    the picture and the table of README.md
 #   make dist      the wheel and the source archive    make resolve    can other Pythons install it?
 
 PYTHON ?= python3
@@ -12,7 +14,7 @@ MADE := .venv/made
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := demo
-.PHONY: setup demo test check fix golden dist resolve screen
+.PHONY: setup demo test check fix golden weights readme dist resolve screen
 
 setup: $(MADE) screen
 
@@ -48,10 +50,19 @@ test: setup check
 	$(BIN)/pytest
 	$(BIN)/pytest -m slow
 
+# What is made from Google's files, which lie in $(SHARED)/data/models.
+SHARED ?= ../shared
+
 # Needs TensorFlow: make golden GOLDEN_PYTHON=<a Python that has it, and this package>
 GOLDEN_PYTHON ?= $(BIN)/python
 golden: $(MADE)
-	$(GOLDEN_PYTHON) scripts/make_goldens.py
+	$(GOLDEN_PYTHON) scripts/make_goldens.py $(SHARED)
+
+weights: $(MADE)
+	$(BIN)/python scripts/make_weights.py $(SHARED)/data/models
+
+readme: $(MADE)
+	$(BIN)/python scripts/make_readme.py
 
 dist: $(MADE)
 	$(BIN)/python -m build --no-isolation

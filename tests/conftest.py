@@ -1,0 +1,5 @@
+"""One thread for every test: two of them wait for each other where something else is running."""
+
+import torch
+
+torch.set_num_threads(1)
