@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from movenet import PoseEstimator, images
-from movenet.cli.predict import destination
+from movenet.cli.predict import destination, make_folder
 from movenet.errors import ImageError
 
 MODELS = {"movenet_lightning": "lightning", "movenet_thunder": "thunder"}
@@ -29,7 +29,7 @@ def main() -> int:
         print(f"{error}; python get_test_images.py fetches some", file=sys.stderr)
         return 1
     estimator = PoseEstimator(MODELS[args.model], keypoint_threshold=args.conf_thres)
-    args.output_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(args.output_dir)
     taken = {str(path.resolve()).casefold() for path in paths}
     start, done = time.perf_counter(), 0
     for path in paths:

@@ -55,6 +55,7 @@ def test_without_arguments_predict_draws_the_bundled_pictures(
     ]  # fmt: skip
     out = capsys.readouterr().out
     assert f"{ASTRONAUT}: 1 person, " in out
+    assert f"{pictures.path('two_people')}: 2 people, " in out
     assert "3 pictures, " in out
     assert "ms per picture (median): read " in out
     assert out.endswith("drawn pictures are in poses\n")
@@ -177,7 +178,10 @@ def test_debug_shows_where_an_error_comes_from() -> None:
 def test_a_file_in_the_place_of_the_folder_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     Path("out").write_text("")
     assert main(["predict", "--save", "out"]) == 1
-    assert capsys.readouterr().err == "movenet: --save out: cannot be made (File exists)\n"
+    assert (
+        capsys.readouterr().err
+        == "movenet: out: cannot be made (File exists); name another folder\n"
+    )
 
 
 def test_an_interrupt_exits_with_130(
@@ -229,6 +233,85 @@ def test_a_result_that_cannot_be_saved_is_named_and_the_others_are_done(
     assert main(["predict", "--save", "out"]) == 1
     assert Path("out/camera.png").is_file()
     assert f"{ASTRONAUT}: not saved: " in capsys.readouterr().err
+
+
+def test_json_does_not_overwrite_a_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(ASTRONAUT, "photo.png")
+    assert main(["predict", "photo.png", "--json", "photo.png"]) == 1
+    assert capsys.readouterr().err == (
+        "movenet: --json photo.png: is one of the pictures; name another file\n"
+    )
+    assert Path("photo.png").read_bytes() == ASTRONAUT.read_bytes()
+
+
+def test_where_no_picture_is_found_no_file_is_touched() -> None:
+    Path("old.jsonl").write_text("precious")
+    assert main(["predict", "none.jpg", "--json", "old.jsonl"]) == 1
+    assert Path("old.jsonl").read_text() == "precious"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(ASTRONAUT), "--json", "/dev/full"]) == 1
+    assert capsys.readouterr().err.endswith(
+        "movenet: /dev/full: cannot be written (No space left on device); name another file\n"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux")
+def test_names_that_are_no_text_are_taken() -> None:
+    shutil.copy(ASTRONAUT, "bad\udcff\nname.png")
+    assert main(["predict", ".", "--json", "out.jsonl", "--save", "out"]) == 0
+    _, record = map(json.loads, Path("out.jsonl").read_text().splitlines())
+    assert record["source"] == "bad\udcff\nname.png"
+
+
+def test_one_picture_named_two_ways_is_one() -> None:
+    shutil.copy(ASTRONAUT, "photo.png")
+    assert main(["predict", "photo.png", str(Path("photo.png").resolve()), "."]) == 0
+    assert len(list(Path("poses").iterdir())) == 1
+
+
+def test_a_second_run_passes_over_what_the_first_one_drew() -> None:
+    shutil.copy(ASTRONAUT, "photo.png")
+    for _ in range(2):
+        assert main(["predict", ".", "--recursive"]) == 0
+    assert [path.name for path in Path("poses").iterdir()] == ["photo.png"]
+
+
+def test_after_an_interrupt_the_lines_are_whole_and_what_was_done_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from movenet.cli.predict import Outputs
+
+    put = Outputs.put
+
+    def interrupted(self: Outputs, path: Path, picture: np.ndarray, poses: Poses) -> str | None:
+        if path.stem == "camera":
+            raise KeyboardInterrupt
+        return put(self, path, picture, poses)
+
+    monkeypatch.setattr(Outputs, "put", interrupted)
+    assert main(["predict", "--json", "out.jsonl"]) == 130
+    assert "2 pictures, 2 people; " in capsys.readouterr().out
+    assert [len(json.loads(line)) for line in Path("out.jsonl").read_text().splitlines()] == [3, 5]
+
+
+def test_large_pictures_are_refused_where_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("L", (1100, 1000)).save("large.png")
+    assert main(["predict", "large.png", "--max-megapixels", "1"]) == 1
+    assert "large.png: " in capsys.readouterr().err
+
+
+def test_when_nobody_reads_on_the_command_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unread(*args: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("movenet.cli.predict.process", unread)
+    assert main(["predict"]) == 1
+    assert "stopped, since nobody reads what it prints" in capsys.readouterr().err
 
 
 def test_models_prints_a_row_a_model(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from movenet.decode import Heads, decode
-from movenet.specs import GRAPH_CONSTANTS
+from movenet.specs import GRAPH_CONSTANTS, Constants
 
 LOW = -8.0  # a logit of next to nothing
 
@@ -179,6 +179,62 @@ def test_where_two_people_share_a_cell_the_weaker_shows_the_stronger_one_s_score
     output = decode(made)[0]
     assert output[1, :2].tolist() == output[0, :2].tolist()
     assert output[1, 2].item() == output[0, 2].item()
+
+
+def test_a_cell_on_the_box_s_left_and_top_edge_is_inside_and_one_on_the_others_is_not() -> None:
+    made = two_people()  # the first box is 0..8
+    made.box_offset[0, :, 4, 4] = 1.0  # type: ignore[index]  # now 1..9
+    made.keypoint_logits[0, :2, 4, 4] = LOW
+    made.keypoint_logits[0, 0, 1, 1] = 9.0
+    made.keypoint_logits[0, 1, 9, 9] = 9.0
+    first = decode(made)[0, 0]
+    assert (first[:2] * 16).tolist() == [1, 1]
+    assert (first[3:5] * 16).tolist() != [9, 9]
+
+
+def test_the_middle_of_a_map_that_is_not_square_is_half_of_each_side() -> None:
+    made = heads(h=16, w=48)
+    for y, x, target in ((8, 24, 3), (8, 8, 5)):  # in the middle, and at half the other side
+        made.centre_logits[0, 0, y, x] = 2.0
+        made.keypoint_regression[0, 0::2, y, x] = float(target - y)
+        made.keypoint_regression[0, 1::2, y, x] = 0.0
+        made.keypoint_logits[0, :, target, x] = 3.0
+    assert (decode(made)[0, 0, :, 0] == 3 / 16).all()
+
+
+def test_a_gaussian_is_as_wide_as_the_shorter_side_makes_it() -> None:
+    """The score of a keypoint two cells off tells the width."""
+    for h, w in ((16, 32), (32, 16), (16, 16)):
+        made = heads(h=h, w=w, several=True)
+        made.centre_logits[0, 0, 8, 8] = 4.0
+        made.box_scale[0, :, 8, 8] = 16.0  # type: ignore[index]
+        made.keypoint_logits[0, 0, 8, 10] = 8.0
+        wanted = torch.tensor(8.0).sigmoid() * torch.exp(torch.tensor(-4 / (16 * 0.3)))
+        assert decode(made)[0, 0, 2].item() == pytest.approx(wanted.item(), rel=1e-5)
+
+
+def test_only_scores_over_the_threshold_count() -> None:
+    made = two_people()
+    centre, score = torch.tensor([3.0, 3.0]).sigmoid().tolist()
+    exact = decode(made)[0, 0, 2].item()
+    for threshold, wanted in ((exact, 0.0), (exact - 1e-6, centre * score)):
+        constants = Constants(keypoint_threshold=threshold)
+        assert decode(made, constants)[0, 0, 55].item() == pytest.approx(wanted)
+
+
+def test_peaks_that_differ_by_less_than_the_tolerance_are_all_peaks() -> None:
+    made = heads(several=True)
+    made.centre_logits[0, 0, 8, 8] = 0.0
+    made.centre_logits[0, 0, 8, 9] = -2e-6  # a sigmoid of 0.5 - 5e-7
+    assert cells_of(decode(made), 16, 16)[:2] == [(8, 8), (8, 9)]
+    made.centre_logits[0, 0, 8, 9] = -2e-5
+    assert cells_of(decode(made), 16, 16)[1] != (8, 9)
+
+
+def test_one_box_head_without_the_other_is_refused() -> None:
+    made = heads(several=True)._replace(box_offset=None)
+    with pytest.raises(ValueError, match=r"^heads of several people need box_scale and box_offset"):
+        decode(made)
 
 
 def test_google_s_float16_constants_shorten_lightning_s_coordinates() -> None:

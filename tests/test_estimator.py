@@ -1,6 +1,8 @@
 """PoseEstimator: any picture in, people in its pixels out."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -102,10 +104,42 @@ def test_a_list_gives_a_list_in_its_order(lightning: PoseEstimator, astronaut: n
     assert lightning([]) == []
 
 
-def test_an_array_of_pictures_is_a_list(lightning: PoseEstimator, astronaut: np.ndarray) -> None:
-    found = lightning(np.stack([astronaut, astronaut]))
-    assert len(found) == 2
-    same(found[0], lightning(astronaut), atol=2e-3)
+def test_a_batch_of_pictures_is_a_list(lightning: PoseEstimator, astronaut: np.ndarray) -> None:
+    batch = np.stack([astronaut, astronaut])
+    for source in (batch, torch.from_numpy(batch), torch.from_numpy(batch).permute(0, 3, 1, 2)):
+        found = lightning(source)
+        assert isinstance(found, list)
+        assert len(found) == 2
+        same(found[0], lightning(astronaut), atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["keypoint_threshold", "person_threshold"])
+def test_a_threshold_is_from_0_to_1(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be from 0 to 1, not 2$"):
+        PoseEstimator(**{name: 2})  # type: ignore[arg-type]
+
+
+def test_the_limit_of_a_picture_s_size_is_an_argument() -> None:
+    with pytest.raises(ImageError, match="megapixels"):
+        PoseEstimator(max_megapixels=0.1)(ASTRONAUT)
+
+
+def test_the_types_of_the_interface_hold_for_its_users(tmp_path: Path) -> None:
+    program = tmp_path / "user.py"
+    program.write_text(
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "from movenet import PoseEstimator, Poses, images\n"
+        "estimator = PoseEstimator('thunder', threads=2)\n"
+        "one: Poses = estimator('photo.jpg')\n"
+        "several: list[Poses] = estimator([Path('a.jpg'), Path('b.jpg')])\n"
+        "texts: list[Poses] = estimator(['a.jpg', 'b.jpg'])\n"
+        "arrays: list[Poses] = estimator([np.zeros((4, 4, 3), np.uint8)])\n"
+        "drawn = one.draw(images.read('photo.jpg'))\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
 
 
 def test_pictures_of_one_shape_go_through_the_network_together(

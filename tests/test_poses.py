@@ -170,12 +170,22 @@ def test_a_table_has_a_row_a_person_and_keypoint() -> None:
 
 
 def test_drawing_leaves_the_picture_and_the_poses_alone() -> None:
-    poses, picture = two(), np.full((64, 64, 3), 128, np.uint8)
+    poses, picture = two(), np.full((480, 640, 3), 128, np.uint8)
     keypoints = poses.keypoints.copy()
     drawn = poses.draw(picture)
     assert (picture == 128).all()
     assert (drawn != picture).any()
     np.testing.assert_array_equal(poses.keypoints, keypoints)
+
+
+@pytest.mark.parametrize("image", [np.zeros((64, 64, 3), np.uint8), "photo.jpg"])
+def test_a_picture_of_another_size_is_not_drawn_on(image: object) -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        two().draw(image)  # type: ignore[arg-type]
+    assert str(error.value) == (
+        "image: expected the RGB array of size (480, 640) (height, width) that the poses are of, "
+        f"as images.read gives it, not {type(image).__name__} of shape {np.shape(image)}"  # type: ignore[arg-type]
+    )
 
 
 def test_a_single_person_s_tensor_is_turned_to_x_and_y() -> None:

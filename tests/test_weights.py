@@ -131,6 +131,32 @@ def test_every_tensor_must_be_there_and_fit(
     )
 
 
+@pytest.mark.parametrize("metadata", ["not json", "[1]"])
+def test_somebody_else_s_header_is_passed_over(
+    metadata: str, tensors: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file(tensors, path, {"movenet": metadata})
+    assert movenet.load("lightning", weights=path).spec == LIGHTNING
+
+
+@pytest.mark.parametrize("bad", [torch.full((1,), torch.nan), torch.zeros(1, dtype=torch.int32)])
+def test_a_value_that_is_no_number_is_refused(
+    bad: torch.Tensor, tensors: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    path = tmp_path / "bad.safetensors"
+    save_file(tensors | {"centre.output.bias": bad}, path)
+    assert message(path) == (
+        f"{path}: not the weights of 'lightning' (not floating and finite: centre.output.bias)"
+    )
+
+
+def test_a_folder_is_no_file_to_save_to(tensors: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    with pytest.raises(WeightsError) as error:
+        weights.save(tmp_path, LIGHTNING, tensors, "somewhere")
+    assert str(error.value) == f"{tmp_path}: is a folder; name the file to write"
+
+
 def test_a_failed_save_leaves_nothing_behind(
     tensors: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from movenet.errors import EngineError, ImageError, MoveNetError, WeightsError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from movenet import decode, keypoints
+    from movenet import decode, images, keypoints
     from movenet.crop import CropRegion
     from movenet.decode import Heads
     from movenet.estimator import PoseEstimator
@@ -34,6 +34,7 @@ __all__ = [
     "WeightsError",
     "__version__",
     "decode",
+    "images",
     "keypoints",
     "load",
 ]
@@ -46,6 +47,7 @@ _HOMES = {
     "PoseEstimator": "estimator",
     "Poses": "poses",
     "decode": "decode",
+    "images": "images",
     "keypoints": "keypoints",
 }
 

@@ -77,6 +77,8 @@ def decode_at(
     """
     centres = centre_logits.float().sigmoid()[:, 0]  # (N, h, w)
     heatmaps = keypoint_logits.float().sigmoid()  # (N, 17, h, w)
+    if (readers.box_scale is None) != (readers.box_offset is None):
+        raise ValueError("heads of several people need box_scale and box_offset, both")
     if readers.box_scale is None or readers.box_offset is None:
         return _one_person(centres, heatmaps, readers, constants)
     return _several_people(
@@ -133,7 +135,7 @@ def _several_people(
 
     y, x = _regressed(cells, w, readers)  # (N, 6, 17)
     squared = (rows - y[..., None, None]).square() + (columns - x[..., None, None]).square()
-    gaussian = (-squared / (torch.sym_min(h, w) * constants.gaussian_width)).exp()
+    gaussian = (-squared / (_size(rows, columns).amin() * constants.gaussian_width)).exp()
     weighted = heatmaps[:, None] * gaussian * inside[:, :, None]  # (N, 6, 17, h, w); net/mul_9
     weighted = torch.where(weighted < SMALLEST_NORMAL, 0.0, weighted)
     cells = weighted.flatten(3).argmax(3)  # (N, 6, 17); net/ArgMax

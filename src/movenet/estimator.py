@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Union, overload
+from typing import TYPE_CHECKING, TypeVar, Union, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from movenet.model import MoveNet
 
 Pixels = NDArray[np.uint8]
-Pictures = list[Picture] | tuple[Picture, ...]
+P = TypeVar("P", bound=Picture)
 LARGEST_BATCH = 32  # inputs in one forward; memory, not speed, sets it
 
 
@@ -38,10 +38,13 @@ class PoseEstimator:
     `keypoint_threshold` decides which keypoints span a person's box. Who is there is decided by
     `person_threshold`, compared with the highest keypoint score (one person) or the instance
     score (several); None takes the measured one of the model. Neither removes a coordinate.
+    A network of one's own is moved to the device, in place. Draw with the same threshold:
+    `poses.draw(image, keypoint_threshold=...)`.
+    `max_megapixels` refuses larger pictures before they are decoded.
     `letterbox` "trim" pads pictures to multiples of 32 only, "square" to Google's square.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (the pinned interface)
         self,
         model: Union[str, "MoveNet"] = "lightning",
         *,
@@ -50,8 +53,15 @@ class PoseEstimator:
         keypoint_threshold: float = KEYPOINT_THRESHOLD,
         person_threshold: float | None = None,
         letterbox: Letterbox = "trim",
+        max_megapixels: float = images.MAX_MEGAPIXELS,
     ) -> None:
         """Load the network. Raises ValueError, WeightsError or EngineError."""
+        for name, value in (
+            ("keypoint_threshold", keypoint_threshold),
+            ("person_threshold", person_threshold or 0.0),
+        ):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} must be from 0 to 1, not {value}")
         if letterbox not in ("trim", "square"):
             raise ValueError(f"letterbox must be 'trim' or 'square', not {letterbox!r}")
         self.engine: Engine = open_engine(model, device=device, threads=threads)
@@ -61,24 +71,34 @@ class PoseEstimator:
             spec.person_threshold if person_threshold is None else person_threshold
         )
         self.letterbox: Letterbox = letterbox
+        self.max_megapixels = max_megapixels
 
     @overload
     def __call__(self, picture: Picture) -> Poses: ...
 
     @overload
-    def __call__(self, picture: Pictures) -> list[Poses]: ...
+    def __call__(self, picture: list[P] | tuple[P, ...]) -> list[Poses]: ...
 
-    def __call__(self, picture: Picture | Pictures) -> Poses | list[Poses]:
-        """One picture -> its Poses; a list, or an array (N, H, W, 3), -> a list of Poses.
+    def __call__(self, picture: Picture | list[P] | tuple[P, ...]) -> Poses | list[Poses]:
+        """One picture -> its Poses; a list or a tuple of them -> a list of Poses.
 
         A picture is a path, bytes, a file, an array (RGB, grey or with alpha), PIL or torch; see
-        `images.read`. Pictures of one shape go through the network together. Raises ImageError.
+        `images.read`. A batch, an array or tensor with four axes, counts as a list, though its
+        type does not say so. Pictures of one shape go through the network together. Raises
+        ImageError for a file and ValueError for an array that is no picture.
         """
-        if isinstance(picture, list | tuple):
-            return self.estimate([images.read(one) for one in picture])
-        if isinstance(picture, np.ndarray) and picture.ndim == 4:
-            return self.estimate([images.read(one) for one in picture])
-        return self.estimate([images.read(picture)])[0]
+        if isinstance(picture, list | tuple) or getattr(picture, "ndim", 3) == 4:
+            several: list[Picture] = list(picture)  # type: ignore[arg-type]
+            found: list[Poses] = []
+            for start in range(0, len(several), LARGEST_BATCH):  # not all in memory at once
+                found += self.estimate(
+                    [self._read(one) for one in several[start : start + LARGEST_BATCH]]
+                )
+            return found
+        return self.estimate([self._read(picture)])[0]
+
+    def _read(self, picture: Picture) -> Pixels:
+        return images.read(picture, max_megapixels=self.max_megapixels)
 
     def estimate(self, pictures: Sequence[Pixels]) -> list[Poses]:
         """RGB pictures, (height, width, 3) uint8 of any sizes, -> their Poses, in order."""

@@ -253,7 +253,8 @@ def _pixels(image: Image.Image, label: str) -> NDArray[Any]:
         return wide.astype(np.uint16)
     if image.mode.startswith("I;16"):
         return np.array(image)
-    return np.array(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    return np.array(image if image.mode == mode else image.convert(mode))
 
 
 def _from_tensor(tensor: Any, label: str) -> NDArray[np.uint8]:

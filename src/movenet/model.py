@@ -222,7 +222,8 @@ class MoveNet(nn.Module):
     def detect(self, images: Tensor) -> Tensor:
         """Google's tensor: (N, 3, H, W) RGB 0..255 -> (N, 1, 17, 3) or (N, 6, 56) float32.
 
-        The same as `decode(model(images))` to 1e-6, without running every head everywhere.
+        The same as `decode(model(images))`, in float32 to 1e-6, without running every head
+        everywhere. In the half types the two round differently, and a near-tie may fall otherwise.
         """
         x = self.features(images)
         readers = Readers(
@@ -250,6 +251,8 @@ def check_images(images: Tensor) -> None:
     """ValueError unless images are (N, 3, H, W) with H and W that divide by 32."""
     if images.ndim != 4 or images.shape[1] != 3:
         raise ValueError(f"images must be (N, 3, H, W), RGB, not {tuple(images.shape)}")
+    if images.dtype != torch.uint8 and not images.is_floating_point():
+        raise ValueError(f"images must be uint8 or floating, 0..255, not {images.dtype}")
     h, w = images.shape[-2:]
     if h % MULTIPLE or w % MULTIPLE or not h or not w:
         raise ValueError(f"H and W of images must be multiples of {MULTIPLE}, not {h} x {w}")

@@ -204,7 +204,7 @@ class Poses:
         flat = np.concatenate([self.keypoints, seen[..., None]], 2).reshape(-1, 51)
         return [
             {
-                "image_id": image_id,
+                "image_id": int(image_id),
                 "category_id": COCO_PERSON,
                 "keypoints": row.tolist(),
                 "score": float(score),
@@ -267,8 +267,15 @@ class Poses:
     ) -> NDArray[np.uint8]:
         """The people drawn on a copy of an RGB picture (H, W, 3) uint8.
 
-        A keypoint is drawn over the threshold, an edge where both its ends are.
+        A keypoint is drawn over the threshold, an edge where both its ends are. `images.read`
+        gives such a picture. ValueError for one of another size than `image_size`.
         """
+        if np.shape(image)[:2] != self.image_size:
+            raise ValueError(
+                f"image: expected the RGB array of size {self.image_size} (height, width) that the "
+                f"poses are of, as images.read gives it, not {type(image).__name__} of shape "
+                f"{np.shape(image)}"
+            )
         from movenet.draw import draw
 
         return draw(

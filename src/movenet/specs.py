@@ -66,7 +66,7 @@ def find(name: str) -> ModelSpec:
     return SPECS[name]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: torch.compile of PyTorch 2.4 refers to it weakly
 class Constants:
     """The numbers in Google's graphs that are not weights.
 

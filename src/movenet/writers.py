@@ -1,5 +1,6 @@
 """Poses into files."""
 
+import contextlib
 import json
 from pathlib import Path
 from types import TracebackType
@@ -19,19 +20,32 @@ class JsonLinesWriter:
 
     def __init__(self, path: str | Path, *, model: str, version: str) -> None:
         """Make the file and write its header. Raises MoveNetError where that cannot be done."""
+        self._path = Path(path)
         try:
-            self._file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 (closed by exit)
+            self._file = self._path.open("w", encoding="utf-8")
         except OSError as error:
-            raise MoveNetError(f"{path}: cannot be written ({error.strerror})") from error
-        self._line({"movenet": version, "model": model, "keypoints": NAMES})
+            raise self._unwritable(error) from error
+        self._line({"version": version, "model": model, "keypoints": NAMES})
 
     def write(self, poses: Poses, **more: Any) -> None:
         """One line: further entries first (`source="photo.jpg"`), then the poses."""
         self._line(more | poses.to_dict())
 
     def _line(self, record: dict[str, Any]) -> None:
-        self._file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-        self._file.flush()
+        # ASCII, because a file name may hold bytes that are no text.
+        line = json.dumps(record, allow_nan=False) + "\n"
+        try:
+            self._file.write(line)
+            self._file.flush()
+        except OSError as error:
+            with contextlib.suppress(OSError):  # closing tries to write once more
+                self._file.close()
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> MoveNetError:
+        return MoveNetError(
+            f"{self._path}: cannot be written ({error.strerror}); name another file"
+        )
 
     def __enter__(self) -> "JsonLinesWriter":
         """The writer itself."""

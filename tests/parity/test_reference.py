@@ -26,7 +26,11 @@ from movenet.verify import split_error, to_tensor
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 PICTURES = SHARED / "data" / "coco_val2017" / "images"
 BOUND_PX = 0.05  # at input size
-HEAD_ERROR = 3e-6  # of a heatmap's value: the largest difference of a score over all pictures
+HEAD_ERROR = 3e-6  # of a heatmap's value: the largest difference of a score over all pictures,
+# and, for a tie, relative to the weighted value
+
+# Picture, person and keypoint; see docs/decisions/003-true-constants.md.
+KNOWN_TIES = {"lightning": set(), "thunder": set(), "multipose": {("000000008021.jpg", 0, 13)}}
 
 pytestmark = pytest.mark.reference
 
@@ -95,10 +99,16 @@ def near_ties(
     far = np.abs(keypoints(spec, got) - keypoints(spec, wanted)).max(2) * spec.side > BOUND_PX
     maps = maps.reshape(-1, 17) if spec.people == 1 else maps.reshape(-1, spec.people, 17)
     for person, point in np.argwhere(far):
-        values = np.sort(maps[:, point] if spec.people == 1 else maps[:, person, point])
-        gap = values[-1] - values[-2]
-        print(f"near-tie: {spec.name} {name} person {person} keypoint {point}: gap {gap:.1e}")
+        values = maps[:, point] if spec.people == 1 else maps[:, person, point]
+        first, second = values.argsort(kind="stable")[::-1][:2]
+        gap = (values[first] - values[second]) / values[first]
+        print(f"near-tie: {spec.name} {name} person {person} keypoint {point}: {gap:.1e} of it")
         assert gap < HEAD_ERROR, (name, person, point, gap)
+        # An offset moves a keypoint from its cell, by a few cells at most.
+        row, column = divmod(int(second), spec.side // 4)
+        y, x = keypoints(spec, got)[person, point] * (spec.side // 4)
+        assert max(abs(y - row), abs(x - column)) < 4, (name, person, point)
+        assert (name, person, point) in KNOWN_TIES[spec.name]
     return far
 
 

@@ -1,6 +1,8 @@
 """The command line: one file a verb, and the one place where errors become text."""
 
 import argparse
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +13,7 @@ from movenet.errors import EngineError, MoveNetError
 
 VERBS = (predict, models, verify, convert)
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """0 done, 1 some inputs failed, 2 wrong usage, 130 interrupted."""
     args = parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):  # a file name that the terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status: int = args.run(args)
         sys.stdout.flush()
@@ -53,7 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("movenet: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # `movenet models | head`: nobody reads on, and that is fine
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+    except BrokenPipeError:  # `movenet predict photos | head`
+        with contextlib.suppress(OSError):  # Python would flush into the pipe again at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("movenet: stopped, since nobody reads what it prints", file=sys.stderr)
+        return FAILED
     return status

@@ -3,6 +3,10 @@
 FILE is a TensorFlow.js model.json (its shards beside it), a TFLite file (float32, float16 or
 int8) or a .pth state dict of the earlier port. Use the result with
 movenet.load("lightning", weights="weights.safetensors").
+Tried on Google's own files: TensorFlow.js Lightning and Thunder version 4 and MultiPose version 1,
+TFLite int8 Lightning version 4. Tried on files converted from these: TFLite float32 and float16 of
+all three. Supported by their structure, but never seen: version 3, Google's other TFLite files, and
+the earlier port's own weights.
 """
 
 import argparse
@@ -13,8 +17,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """FILE and --out."""
     parser.add_argument("file", type=Path, metavar="FILE", help="what to read")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="WEIGHTS", help="the safetensors file to write"
+        "--out",
+        type=weights_file,
+        required=True,
+        metavar="WEIGHTS",
+        help="the .safetensors file to write",
     )
+
+
+def weights_file(text: str) -> Path:
+    """A path that `movenet.load` takes for safetensors again."""
+    if not text.endswith(".safetensors"):
+        raise argparse.ArgumentTypeError(f"must end in .safetensors, not {text!r}")
+    return Path(text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -29,9 +29,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         choices=SPECS,
-        default="lightning",
         help="lightning (fast) and thunder (better) see one person, multipose up to six "
-        "(default: lightning)",
+        "(default: lightning; multipose for the bundled pictures)",
     )
 
 

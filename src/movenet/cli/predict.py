@@ -45,7 +45,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=share,
         default=0.3,
         metavar="SCORE",
-        help="draw and box keypoints over this score (default: 0.3)",
+        help="show keypoints over this score (default: 0.3)",
+    )
+    parser.add_argument(
+        "--max-megapixels",
+        type=positive,
+        default=256,
+        metavar="N",
+        help="refuse larger pictures before they are decoded (default: 256)",
     )
     parser.add_argument("--save", type=Path, metavar="DIR", help="folder for drawn pictures")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write poses as JSON Lines")
@@ -107,35 +114,61 @@ class Outputs:
 
 def run(args: argparse.Namespace) -> int:
     """Predict, batch by batch; what fails is named and the rest is done."""
-    from movenet import __version__
-    from movenet.estimator import PoseEstimator
-    from movenet.writers import JsonLinesWriter
-
     report = Report()
-    paths = find_sources(args, report)
-    estimator = PoseEstimator(
-        args.model, device=args.device, threads=args.threads, keypoint_threshold=args.threshold
-    )
-    with ExitStack() as stack:
-        writer = window = None
-        if args.json:
-            writer = stack.enter_context(
-                JsonLinesWriter(args.json, model=args.model, version=__version__)
-            )
-        if args.show:
-            from movenet.window import Window
-
-            window = stack.enter_context(Window("movenet"))
-        folder = args.save or (None if args.json or args.show else Path("poses"))
-        taken = {str(path.resolve()).casefold() for path in paths}
-        outputs = Outputs(folder, writer, window, args.threshold, taken)
-        if folder:
-            make_folder(folder)
-        process(estimator, list(batches(paths, args.batch)), outputs, report)
-    report.print_summary()
-    if folder and report.pictures:
+    folder = args.save or (None if args.json or args.show else Path("poses"))
+    paths = find_sources(args, folder, report)
+    if paths:
+        with ExitStack() as stack:
+            outputs = open_outputs(args, folder, paths, stack)
+            estimator = open_estimator(args)
+            stack.callback(report.print_summary)  # after an interrupt too
+            process(estimator, list(batches(paths, args.batch)), outputs, report)
+    else:
+        report.print_summary()
+    if folder and report.pictures > len(report.failed):
         print(f"drawn pictures are in {folder}")
     return 1 if report.failed else 0
+
+
+def model_name(args: argparse.Namespace) -> str:
+    """What --model says; else lightning, but multipose for the bundled pictures: one shows two."""
+    return args.model or ("lightning" if args.sources else "multipose")
+
+
+def open_estimator(args: argparse.Namespace) -> "PoseEstimator":
+    """The estimator that the options ask for."""
+    from movenet.estimator import PoseEstimator
+
+    return PoseEstimator(
+        model_name(args),
+        device=args.device,
+        threads=args.threads,
+        keypoint_threshold=args.threshold,
+        max_megapixels=args.max_megapixels,
+    )
+
+
+def open_outputs(
+    args: argparse.Namespace, folder: Path | None, paths: list[Path], stack: ExitStack
+) -> Outputs:
+    """Everything that results go to, before any work is done; MoveNetError says what cannot be."""
+    from movenet import __version__
+    from movenet.errors import MoveNetError
+    from movenet.window import Window
+    from movenet.writers import JsonLinesWriter
+
+    taken = {str(path.resolve()).casefold() for path in paths}
+    if folder:
+        make_folder(folder)
+    window = stack.enter_context(Window("movenet")) if args.show else None
+    writer = None
+    if args.json:
+        if str(args.json.resolve()).casefold() in taken:
+            raise MoveNetError(f"--json {args.json}: is one of the pictures; name another file")
+        writer = stack.enter_context(
+            JsonLinesWriter(args.json, model=model_name(args), version=__version__)
+        )
+    return Outputs(folder, writer, window, args.threshold, taken)
 
 
 def process(
@@ -144,17 +177,18 @@ def process(
     """Read, estimate and write chunk after chunk, until a key of the window ends it."""
     from tqdm import tqdm
 
+    from movenet import images
     from movenet.errors import ImageError
 
     count = sum(len(chunk) for chunk in chunks)
     with tqdm(total=count, unit="picture", disable=None if count > 1 else True) as bar:
         for chunk in chunks:
             for path, picture, poses, spent in estimate(estimator, chunk, report):
-                tqdm.write(f"{path}: {counted(len(poses), 'person')}, {spent:.1f} ms")
+                tqdm.write(f"{images.name(path)}: {counted(len(poses), 'person')}, {spent:.1f} ms")
                 try:
                     key = outputs.put(path, picture, poses)
                 except ImageError as error:
-                    report.fail(f"{path}: not saved: {error}")
+                    report.fail(f"{images.name(path)}: not saved: {error}")
                     continue
                 if key in ("q", "escape") or (outputs.window and outputs.window.closed):
                     return
@@ -172,7 +206,7 @@ def estimate(
     for path in chunk:
         start = time.perf_counter()
         try:
-            pictures.append(images.read(path))
+            pictures.append(images.read(path, max_megapixels=estimator.max_megapixels))
         except ImageError as error:
             report.fail(str(error))
             continue
@@ -200,20 +234,29 @@ def estimate(
         yield path, pictures[index], found[index], sum(times[index].values())
 
 
-def find_sources(args: argparse.Namespace, report: Report) -> list[Path]:
-    """The pictures that the sources name; a source without any has failed."""
+def find_sources(args: argparse.Namespace, folder: Path | None, report: Report) -> list[Path]:
+    """The pictures that the sources name, each once; a source without any has failed.
+
+    What an earlier run drew, in a folder inside a source's, is passed over.
+    """
     from movenet import images, pictures
     from movenet.errors import ImageError
 
     if not args.sources:
         return [pictures.path(name) for name in pictures.NAMES]
-    paths: list[Path] = []
+    drawn = folder.resolve() if folder else None
+    paths: dict[Path, Path] = {}
     for source in args.sources:
         try:
-            paths += images.find([source], recursive=args.recursive)
+            found = images.find([source], recursive=args.recursive)
         except ImageError as error:
             report.fail(str(error))
-    return list(dict.fromkeys(paths))
+            continue
+        inside = drawn is not None and Path(source).resolve() in drawn.parents
+        for path in found:
+            if not (inside and drawn in path.resolve().parents):
+                paths.setdefault(path.resolve(), path)
+    return list(paths.values())
 
 
 def destination(path: Path, folder: Path, taken: set[str]) -> Path:
@@ -237,7 +280,9 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MoveNetError(f"--save {folder}: cannot be made ({error.strerror})") from error
+        raise MoveNetError(
+            f"{folder}: cannot be made ({error.strerror}); name another folder"
+        ) from error
 
 
 def counted(number: int, noun: str) -> str:

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from movenet import images, pictures
+from movenet.errors import MoveNetError
 from movenet.specs import ModelSpec
 
 FOLDER = Path(__file__).parent
@@ -43,7 +44,9 @@ def cases(spec: ModelSpec) -> list[Case]:
     """The inputs of that model: three squares, and one that is not where the graph takes it."""
     square = (spec.side, spec.side)
     found = [Case(picture, square) for picture in ("astronaut", "two_people", "noise")]
-    return found if spec.people == 1 else [*found, Case("two_people", (192, 320))]
+    if spec.people == 1:
+        return found
+    return [*found, Case("two_people", (192, 320)), Case("astronaut", (320, 192))]
 
 
 def case_input(case: Case) -> Pixels:
@@ -108,8 +111,14 @@ def fed_heads(spec: ModelSpec, kind: str) -> dict[str, NDArray[np.float32]]:
 
 def read(spec: ModelSpec) -> Arrays:
     """The golden arrays of a model, by name."""
-    with safe_open(FOLDER / f"{spec.name}.safetensors", framework="np") as file:
-        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    path = FOLDER / f"{spec.name}.safetensors"
+    try:
+        with safe_open(path, framework="np") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise MoveNetError(
+            f"{path}: not the goldens that were shipped; install movenet-pytorch again"
+        ) from error
 
 
 def provenance(spec: ModelSpec) -> dict[str, str]:

@@ -108,6 +108,12 @@ def build(
             if key in tensors and tuple(tensors[key].shape) != tuple(value.shape)
         ],
     }
+    problems["not floating and finite"] = [
+        key
+        for key, value in tensors.items()
+        if not torch.is_floating_point(tensor := torch.as_tensor(value))
+        or not tensor.isfinite().all()
+    ]
     found = "; ".join(f"{what}: {_some(keys)}" for what, keys in problems.items() if keys)
     if found:
         raise WeightsError(f"{origin}: not the weights of {spec.name!r} ({found})")
@@ -123,6 +129,8 @@ def save(path: str | Path, spec: ModelSpec, tensors: Mapping[str, Values], sourc
     The header says which model they are, where they come from and their SHA-256.
     """
     path = Path(path)
+    if path.is_dir() or not path.name:
+        raise WeightsError(f"{path}: is a folder; name the file to write")
     plain = {key: torch.as_tensor(tensors[key]).detach().cpu().contiguous() for key in tensors}
     header = {"model": spec.name, "source": source, "sha256": _digest(plain)}
     # One entry: safetensors writes several in any order, and equal tensors should be equal files.
@@ -157,8 +165,11 @@ def _header(data: bytes) -> dict[str, str]:
     """What `save` said of a safetensors file that parsed: 8 bytes of length, then JSON."""
     length = int.from_bytes(data[:8], "little")
     metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-    entries: dict[str, str] = json.loads(metadata.get("movenet", "{}"))
-    return entries
+    try:
+        entries = json.loads(metadata.get("movenet", "{}"))
+    except ValueError:
+        return {}  # somebody else's entry
+    return entries if isinstance(entries, dict) else {}
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:
