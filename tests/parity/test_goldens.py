@@ -113,8 +113,7 @@ def test_a_single_weight_s_last_bits_are_noticed(model: MoveNet) -> None:
 
 
 def test_red_and_blue_swapped_is_noticed(model: MoveNet) -> None:
-    with torch.no_grad():
-        model.backbone.stem.weight.copy_(model.backbone.stem.weight.flip(1))
+    swap_colours(model)
     assert FEATURES | HEADS | SCORES <= missed(model)
 
 
@@ -195,13 +194,29 @@ def test_half_precision_is_as_near_as_documented(model: MoveNet, dtype: torch.dt
     assert [row for row in found if not row.passed] == []
 
 
-def test_in_float16_a_swapped_channel_is_noticed() -> None:
-    model = weights.load("thunder", constants=GRAPH_CONSTANTS).half()
-    with torch.inference_mode():
+def swap_colours(model: MoveNet) -> None:
+    with torch.no_grad():
         model.backbone.stem.weight.copy_(model.backbone.stem.weight.flip(1))
-        golden = goldens.read(model.spec)
-        found = list(verify.stages(model, golden, TOLERANCES[torch.float16]))
-    assert COORDINATES <= {row.stage for row in found if not row.passed}
+
+
+SPOILS: dict[str, Callable[[MoveNet], None]] = {
+    "red and blue": swap_colours,
+    "y and x": lambda model: swap_pairs(model.keypoint_offsets),
+    "offsets zero": lambda model: zero_weights(model.keypoint_offsets),
+    "heatmaps zero": lambda model: zero_weights(model.keypoint_heatmaps),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("spoil", SPOILS)
+def test_half_precision_excuses_no_spoilt_part(
+    model: MoveNet, spoil: str, dtype: torch.dtype
+) -> None:
+    SPOILS[spoil](model.to(dtype))
+    with torch.inference_mode():
+        found = list(verify.stages(model, goldens.read(model.spec), TOLERANCES[dtype]))
+    assert [row for row in found if not row.passed]
 
 
 def test_not_a_number_is_a_miss() -> None:
