@@ -22,7 +22,7 @@ KEYS = (
     / "models"
     / "earlier_port_movenet_state_dict.txt"
 )
-REMEDY = "save it again with torch.save(model.state_dict(), file)"
+REMEDY = "with the earlier port, save it again: torch.save(model.state_dict(), file)"
 # The port's depthwise convolutions that have none of their own in Google's graphs.
 BIASED = [
     *(f"backbone.fpn.layer_blocks.{level}.conv.0" for level in range(3)),

@@ -159,6 +159,21 @@ def test_no_value_is_asked_for_on_the_way(row: ModelSpec) -> None:
     assert tuple(decode(model(images)).shape) == (2, *row.output_shape)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@torch.inference_mode()
+def test_on_cuda_nothing_waits_for_the_device(model: MoveNet) -> None:
+    images = pictures(2, 64, 96).cuda()
+    on_device = model.cuda()
+    on_device.detect(images)  # the first call may set things up
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        output, dense = on_device.detect(images), decode(on_device(images))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+        model.cpu()
+    torch.testing.assert_close(output, dense, atol=1e-5, rtol=0)
+
+
 class Detect(torch.nn.Module):
     """`detect` as a module, for torch.export."""
 

@@ -51,6 +51,12 @@ def test_saved_weights_load_again(saved: Path, tensors: dict[str, torch.Tensor])
         assert torch.equal(value, tensors[key].float())
 
 
+def test_weights_are_told_by_content(saved: Path, tmp_path: Path) -> None:
+    other = tmp_path / "weights.bin"
+    saved.rename(other)
+    assert movenet.load("lightning", weights=other).spec == LIGHTNING
+
+
 def test_saving_twice_gives_the_same_bytes(
     saved: Path, tensors: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:

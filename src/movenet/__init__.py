@@ -61,7 +61,7 @@ def load(name: str, *, weights: str | Path | None = None) -> MoveNet:
     """
     from movenet import weights as files
 
-    if weights is None or str(weights).endswith(".safetensors"):
+    if weights is None or files.is_safetensors(weights):
         return files.load(name, weights)
     from movenet import convert, specs
 

@@ -162,7 +162,10 @@ def output_rows(model: MoveNet, golden: Arrays, tolerance: Tolerance) -> Iterato
             (model.detect(to_tensor(image[None], device)), wanted[case])
             for case, image in inputs.items()
         ],
-        "batch of 3": [(model.detect(batch), np.concatenate([wanted[case] for case in square]))],
+        "batch of 3": [
+            (output, np.concatenate([wanted[case] for case in square]))
+            for output in (model.detect(batch), decode(model(batch), model.constants))
+        ],
     }
     for stage, pairs in outputs.items():
         errors = [split_error(got.cpu().numpy(), want, tolerance.seen) for got, want in pairs]

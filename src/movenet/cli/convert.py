@@ -18,18 +18,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="what to read")
     parser.add_argument(
         "--out",
-        type=weights_file,
+        type=Path,
         required=True,
         metavar="WEIGHTS",
         help="the .safetensors file to write",
     )
-
-
-def weights_file(text: str) -> Path:
-    """A path that `movenet.load` takes for safetensors again."""
-    if not text.endswith(".safetensors"):
-        raise argparse.ArgumentTypeError(f"must end in .safetensors, not {text!r}")
-    return Path(text)
 
 
 def run(args: argparse.Namespace) -> int:

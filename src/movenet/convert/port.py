@@ -25,7 +25,7 @@ HEADS = {
     "keypoint_offsets": "hp_offset",
 }
 STEPS = {"depthwise": "0", "hidden": "1", "output": "3"}  # of a head; 2 is the ReLU
-REMEDY = "save it again with torch.save(model.state_dict(), file)"
+REMEDY = "with the earlier port, save it again: torch.save(model.state_dict(), file)"
 
 
 def read(path: Path) -> Source:

@@ -85,6 +85,16 @@ def load(
     return build(spec, tensors, str(path), constants=constants)
 
 
+def is_safetensors(path: str | Path) -> bool:
+    """Whether a file's name or its first bytes say so; what is in it is for `load` to check."""
+    path = Path(path)
+    if path.suffix.lower() == ".safetensors" or not path.is_file():
+        return path.suffix.lower() == ".safetensors"
+    with path.open("rb") as file:
+        head = file.read(9)  # 8 bytes of length, then JSON
+    return head[8:] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size
+
+
 def build(
     spec: ModelSpec,
     tensors: Mapping[str, Values],
