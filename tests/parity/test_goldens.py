@@ -132,7 +132,12 @@ def at_one_cell(model: MoveNet, stage: str, by: float) -> Callable[..., Tensor]:
 
 @pytest.mark.parametrize(
     ("head", "stage"),
-    [("keypoint_heatmaps", "keypoint_logits"), ("keypoint_offsets", "keypoint_offsets")],
+    [
+        ("centre", "centre_logits"),
+        ("keypoint_regression", "keypoint_regression"),
+        ("keypoint_heatmaps", "keypoint_logits"),
+        ("keypoint_offsets", "keypoint_offsets"),
+    ],
 )
 def test_one_spoilt_cell_is_noticed(model: MoveNet, head: str, stage: str) -> None:
     module = model.get_submodule(head)

@@ -122,3 +122,19 @@ def without(got: np.ndarray, wanted: np.ndarray, ties: np.ndarray) -> np.ndarray
             columns = [*range(3 * point, 3 * point + 3), 55]
             got[0, person, columns] = wanted[0, person, columns]
     return got
+
+
+@pytest.mark.parametrize("side", [192, 256])
+def test_the_letterbox_is_tensorflow_s_on_photographs_of_odd_sizes(side: int) -> None:
+    if not PICTURES.is_dir():
+        pytest.skip(f"no {PICTURES}")
+    tf = pytest.importorskip("tensorflow")
+    random, counted, over = np.random.default_rng(1), 0, 0
+    for path in sorted(PICTURES.glob("*.jpg"))[:60]:
+        top, left = random.integers(0, 60, 2)
+        picture = np.ascontiguousarray(images.read(path)[top:, left:])
+        wanted = tf.image.resize_with_pad(picture[None], side, side)[0].numpy()
+        got = CropRegion.whole(picture.shape[:2], side, "square").extract(picture)
+        counted, over = counted + got.size, over + int((np.abs(got - wanted) > 1).sum())
+    print(f"\nletterbox to {side}: {over} of {counted} values over one grey level")
+    assert over <= 0.001 * counted
