@@ -5,6 +5,7 @@
 #   make check     format, lint, types, imports        make fix    what can be mended by machine
 #   make golden    the parity tests' files, from Google's graphs (see CONTRIBUTING.md)
 #   make weights   the shipped weights and their manifest, from Google's files
+#   make engines   the shipped LiteRT files, from the shipped weights
 #   make readme    the picture and the table of README.md
 #   make dist      the wheel and the source archive    make resolve    can other Pythons install it?
 
@@ -14,7 +15,7 @@ MADE := .venv/made
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := demo
-.PHONY: setup demo test check fix golden weights readme dist resolve screen
+.PHONY: setup demo test check fix golden weights engines readme dist resolve screen
 
 setup: $(MADE) screen
 
@@ -60,6 +61,9 @@ golden: $(MADE)
 
 weights: $(MADE)
 	$(BIN)/python scripts/make_weights.py $(SHARED)/data/models
+
+engines: $(MADE)
+	$(BIN)/python scripts/make_engines.py
 
 readme: $(MADE)
 	$(BIN)/python scripts/make_readme.py

@@ -4,6 +4,7 @@ Coordinates are continuous: the top left corner of the top left pixel is (0, 0),
 (0.5, 0.5). Geometry is float64; x and y as everywhere outside the graphs.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,12 +44,17 @@ class CropRegion:
 
     @classmethod
     def whole(
-        cls, image_size: tuple[int, int], side: int, letterbox: Letterbox = "trim"
+        cls,
+        image_size: tuple[int, int],
+        side: int,
+        letterbox: Letterbox = "trim",
+        shapes: Collection[tuple[int, int]] | None = None,
     ) -> "CropRegion":
         """The whole picture of (height, width), its long side brought to `side` input pixels.
 
         "square" pads the short side to `side`, as TensorFlow's `resize_with_pad` does; "trim"
-        pads it to the next multiple of 32 only. Both see the same pixels at the same size.
+        pads to the smallest of `shapes` (H, W) that holds the picture, by default to the next
+        multiple of 32. Both see the same pixels at the same size. ValueError if none holds it.
 
         TensorFlow rounds the resized sides down to whole pixels, in float32, so the steps of x
         and y differ by up to one part in `side`; the region is where the pixels really are.
@@ -62,8 +68,10 @@ class CropRegion:
         resized = (max(1, int(exact[0])), max(1, int(exact[1])))
         if letterbox == "square":
             shape = (side, side)
-        else:
+        elif shapes is None:
             shape = (_next_multiple(resized[0]), _next_multiple(resized[1]))
+        else:
+            shape = _smallest(shapes, resized)
         step_y, step_x = height / resized[0], width / resized[1]
         top, left = (
             max(0, int((whole - part) / 2)) for whole, part in zip(shape, exact, strict=True)
@@ -121,6 +129,13 @@ class CropRegion:
 
 def _next_multiple(side: int) -> int:
     return -(-side // MULTIPLE) * MULTIPLE
+
+
+def _smallest(shapes: Collection[tuple[int, int]], inside: tuple[int, int]) -> tuple[int, int]:
+    holding = [(h * w, h, w) for h, w in shapes if h >= inside[0] and w >= inside[1]]
+    if not holding:
+        raise ValueError(f"none of the engine's input shapes holds {inside[0]} x {inside[1]}")
+    return min(holding)[1:]
 
 
 def _between(low: float, high: float, count: int) -> tuple[int, int]:

@@ -131,19 +131,22 @@ def _several_people(
     centre_scores, cells = _six_highest(_peaks(centres, constants.peak_tolerance))  # (N, 6)
     boxes = _boxes(cells, h, w, box_scale(cells).float(), box_offset(cells).float())  # (N, 6, 4)
     top, left, bottom, right = (edge[:, :, None, None] for edge in boxes.unbind(2))  # (N, 6, 1, 1)
-    inside = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)  # (N, 6, h, w)
+    # Not &: the CoreML converter does not know it.
+    in_rows = torch.logical_and(rows >= top, rows < bottom)  # (N, 6, h, 1)
+    in_columns = torch.logical_and(columns >= left, columns < right)  # (N, 6, 1, w)
+    inside = torch.logical_and(in_rows, in_columns)  # (N, 6, h, w)
 
     y, x = _regressed(cells, w, readers)  # (N, 6, 17)
     squared = (rows - y[..., None, None]).square() + (columns - x[..., None, None]).square()
-    gaussian = (-squared / (_size(rows, columns).amin() * constants.gaussian_width)).exp()
+    gaussian = (-squared / (_size(rows, columns).amin(0) * constants.gaussian_width)).exp()
     weighted = heatmaps[:, None] * gaussian * inside[:, :, None]  # (N, 6, 17, h, w); net/mul_9
-    weighted = torch.where(weighted < SMALLEST_NORMAL, 0.0, weighted)
+    weighted = weighted.masked_fill(weighted < SMALLEST_NORMAL, 0.0)
     cells = weighted.flatten(3).argmax(3)  # (N, 6, 17); net/ArgMax
 
     best = weighted.amax(1).flatten(2)  # (N, 17, h * w), the largest over the people; net/Max
     scores = best.gather(2, cells.transpose(1, 2)).transpose(1, 2)  # (N, 6, 17); net/GatherNd_4
     seen = scores > constants.keypoint_threshold
-    total = torch.where(seen, centre_scores[..., None] * scores, 0.0).sum(2)
+    total = (centre_scores[..., None] * scores).masked_fill(~seen, 0.0).sum(2)
     instance_scores = total / seen.sum(2).clamp(min=1)  # (N, 6)
 
     size = _size(rows, columns)
@@ -156,7 +159,7 @@ def _several_people(
 def _peaks(centres: Tensor, tolerance: float) -> Tensor:
     """(N, h, w) -> the same with everything but the maxima of 5x5 windows set to 0 (net/mul_2)."""
     highest = torch.nn.functional.max_pool2d(centres[:, None], 5, 1, 2)[:, 0]
-    return torch.where((centres - highest).abs() < tolerance, centres, 0.0)
+    return centres.masked_fill(~((centres - highest).abs() < tolerance), 0.0)
 
 
 def _six_highest(peaks: Tensor) -> tuple[Tensor, Tensor]:
@@ -167,7 +170,7 @@ def _six_highest(peaks: Tensor) -> tuple[Tensor, Tensor]:
     for _ in range(PEOPLE):
         cell = left.argmax(1, keepdim=True)  # (N, 1)
         cells.append(cell)
-        left = torch.where(order == cell, -1.0, left)
+        left = left.masked_fill(order == cell, -1.0)
     chosen = torch.cat(cells, 1)
     return flat.gather(1, chosen), chosen
 
@@ -175,7 +178,7 @@ def _six_highest(peaks: Tensor) -> tuple[Tensor, Tensor]:
 def _boxes(cells: Tensor, h: int, w: int, scale: Tensor, offset: Tensor) -> Tensor:
     """cells (N, 6), scale and offset (N, 6, 2) -> top, left, bottom, right in cells (N, 6, 4)."""
     half = scale.clamp(min=0) * 0.5
-    centre = torch.stack([cells // w, cells % w], 2) + offset  # (N, 6, 2)
+    centre = torch.stack(_row_and_column(cells, w), 2) + offset  # (N, 6, 2)
     low, high = centre - half, centre + half
     edges = [low[..., 0].clamp(0, h), low[..., 1].clamp(0, w)]
     edges += [high[..., 0].clamp(0, h), high[..., 1].clamp(0, w)]
@@ -185,7 +188,8 @@ def _boxes(cells: Tensor, h: int, w: int, scale: Tensor, offset: Tensor) -> Tens
 def _regressed(cells: Tensor, w: int, readers: Readers) -> tuple[Tensor, Tensor]:
     """Centre cells (N, P) -> y and x of the regressed keypoints in cells, (N, P, 17) each."""
     values = readers.keypoint_regression(cells).float().unflatten(2, (KEYPOINTS, 2))
-    return (cells // w)[..., None] + values[..., 0], (cells % w)[..., None] + values[..., 1]
+    row, column = _row_and_column(cells, w)
+    return row[..., None] + values[..., 0], column[..., None] + values[..., 1]
 
 
 def _refined(cells: Tensor, w: int, readers: Readers) -> Tensor:
@@ -193,7 +197,13 @@ def _refined(cells: Tensor, w: int, readers: Readers) -> Tensor:
     offsets: Tensor = readers.keypoint_offsets(cells.flatten(1)).float()  # (N, P * 17, 34)
     offsets = offsets.unflatten(2, (KEYPOINTS, 2)).unflatten(1, (-1, KEYPOINTS))
     own = torch.eye(KEYPOINTS, device=cells.device)[..., None]  # (17, 17, 1)
-    return torch.stack([cells // w, cells % w], 3) + (offsets * own).sum(3)
+    return torch.stack(_row_and_column(cells, w), 3) + (offsets * own).sum(3)
+
+
+def _row_and_column(cells: Tensor, w: int) -> tuple[Tensor, Tensor]:
+    """Flat cells of a map of w columns -> their rows and columns."""
+    row = cells // w
+    return row, cells - row * w  # not %: the ONNX exporter cannot take it by a free width
 
 
 def _grid(centres: Tensor) -> tuple[Tensor, Tensor]:

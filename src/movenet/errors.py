@@ -3,7 +3,8 @@
 MoveNetError          one line: the file or option, what is wrong, what to do
 ├── ImageError        a picture that cannot be read
 ├── WeightsError      a file of weights that is not what it should be
-└── EngineError       a runtime or device that is missing or refuses
+├── EngineError       a runtime or device that is missing or refuses
+└── ExportError       an export that cannot be made, or is not as good as it must be
 
 A caller's mistake (a wrong shape, an unknown name) is a ValueError.
 """
@@ -23,3 +24,7 @@ class WeightsError(MoveNetError):
 
 class EngineError(MoveNetError):
     """A runtime or device that is missing or refuses."""
+
+
+class ExportError(MoveNetError):
+    """An export that cannot be made, or is not as good as it must be."""

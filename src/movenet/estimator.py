@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Union, overload
 
 import numpy as np
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 
 from movenet import images
 from movenet.crop import CropRegion, Letterbox
-from movenet.engines import Engine, open_engine
+from movenet.engines import Engine
 from movenet.images import Picture
 from movenet.poses import KEYPOINT_THRESHOLD, Poses, people
+from movenet.selection import select_engine
 
 if TYPE_CHECKING:
     from movenet.model import MoveNet
@@ -34,20 +36,24 @@ class PoseEstimator:
     """Finds people's keypoints in pictures.
 
     `model` is "lightning", "thunder" (one person) or "multipose" (up to six), or a MoveNet of
-    one's own. `device` and `threads` are as `engines.open_engine` has them.
+    one's own. `engine` is "auto" (LiteRT on a CPU, PyTorch on CUDA and MPS), "litert", "torch",
+    "onnx", "openvino" or an exported file; `device` and `threads` are as `selection.select_engine`
+    has them.
     `keypoint_threshold` decides which keypoints span a person's box. Who is there is decided by
     `person_threshold`, compared with the highest keypoint score (one person) or the instance
     score (several); None takes the measured one of the model. Neither removes a coordinate.
     A network of one's own is moved to the device, in place. Draw with the same threshold:
     `poses.draw(image, keypoint_threshold=...)`.
     `max_megapixels` refuses larger pictures before they are decoded.
-    `letterbox` "trim" pads pictures to multiples of 32 only, "square" to Google's square.
+    `letterbox` "trim" pads pictures only to the smallest shape that the engine takes, "square" to
+    Google's square.
     """
 
     def __init__(  # noqa: PLR0913 (the pinned interface)
         self,
         model: Union[str, "MoveNet"] = "lightning",
         *,
+        engine: str | Path = "auto",
         device: str = "auto",
         threads: int | None = None,
         keypoint_threshold: float = KEYPOINT_THRESHOLD,
@@ -64,7 +70,7 @@ class PoseEstimator:
                 raise ValueError(f"{name} must be from 0 to 1, not {value}")
         if letterbox not in ("trim", "square"):
             raise ValueError(f"letterbox must be 'trim' or 'square', not {letterbox!r}")
-        self.engine: Engine = open_engine(model, device=device, threads=threads)
+        self.engine: Engine = select_engine(model, engine=engine, device=device, threads=threads)
         spec = self.engine.spec
         self.keypoint_threshold = keypoint_threshold
         self.person_threshold = (
@@ -111,8 +117,8 @@ class PoseEstimator:
 
     def preprocess(self, pictures: Sequence[Pixels]) -> list[Batch]:
         """Sample every picture for the network, those of one input shape together."""
-        side = self.engine.spec.side
-        regions = [CropRegion.whole(p.shape[:2], side, self.letterbox) for p in pictures]
+        side, shapes = self.engine.spec.side, self.engine.shapes
+        regions = [CropRegion.whole(p.shape[:2], side, self.letterbox, shapes) for p in pictures]
         alike: dict[tuple[int, int], list[int]] = {}
         for index, region in enumerate(regions):
             alike.setdefault(region.shape, []).append(index)

@@ -173,7 +173,7 @@ class Head(nn.Module):
         def read(cells: Tensor) -> Tensor:
             near = torch.arange(3, device=x.device)
             window = (near[:, None] * (w + 2) + near).flatten()  # (9,)
-            corners = cells // w * (w + 2) + cells % w  # (N, M), of the windows in `flat`
+            corners = cells + cells // w * 2  # (N, M), of the windows in `flat`
             index = (corners[..., None] + window).flatten(1)  # (N, M * 9)
             windows = flat.gather(2, index[:, None].expand(-1, flat.shape[1], -1))
             windows = windows.unflatten(2, (-1, 9))  # (N, 24, M, 9)

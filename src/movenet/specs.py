@@ -1,6 +1,9 @@
 """The published MoveNet graphs as rows, and the constants that their decoding uses."""
 
+import json
 from dataclasses import dataclass
+
+from movenet.errors import EngineError
 
 STRIDE = 4  # input pixels per heatmap cell
 MULTIPLE = 32  # input sides must divide by it: five halvings, and the pyramid adds them up again
@@ -10,7 +13,8 @@ MULTIPLE = 32  # input sides must divide by it: five halvings, and the pyramid a
 class ModelSpec:
     """One published graph.
 
-    `side` is the long side of the input in pixels that the network was published for, `width` the
+    `side` is the long side of the input in pixels that the network was published for, `sides` the
+    long sides that the LiteRT file has graphs for, `width` the
     MobileNetV2 channel multiplier, `people` how many rows Google's tensor has. `person_threshold`
     is compared with the highest keypoint score (one person) or the instance score (several); how
     it was measured is in docs/decisions/004-who-is-there.md.
@@ -18,6 +22,7 @@ class ModelSpec:
 
     name: str
     side: int
+    sides: tuple[int, ...]
     width: float
     people: int
     person_threshold: float
@@ -29,11 +34,23 @@ class ModelSpec:
         """Shape of Google's tensor for one picture: (1, 17, 3) or (6, 56)."""
         return (1, 17, 3) if self.people == 1 else (self.people, 56)
 
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """The input shapes (H, W) of the LiteRT file: each long side with every short one from
+        half of it, both ways round; the published square comes first.
+        """
+        found: dict[tuple[int, int], None] = {}
+        for long in (self.side, *self.sides):
+            for short in range(long, long // 2 - 1, -MULTIPLE):
+                found |= {(long, short): None, (short, long): None}
+        return tuple(found)
+
 
 ROWS = (
     ModelSpec(
         "lightning",
         side=192,
+        sides=(192,),
         width=1.0,
         people=1,
         person_threshold=0.34,
@@ -42,6 +59,7 @@ ROWS = (
     ModelSpec(
         "thunder",
         side=256,
+        sides=(256,),
         width=1.75,
         people=1,
         person_threshold=0.35,
@@ -50,6 +68,7 @@ ROWS = (
     ModelSpec(
         "multipose",
         side=256,
+        sides=(256, 320, 384),
         width=1.5,
         people=6,
         person_threshold=0.11,
@@ -64,6 +83,24 @@ def find(name: str) -> ModelSpec:
     if name not in SPECS:
         raise ValueError(f"no model {name!r}; there are {', '.join(SPECS)}")
     return SPECS[name]
+
+
+def spec_of(origin: str, metadata: str | bytes, wanted: ModelSpec | None) -> ModelSpec:
+    """The row that an exported file says it is, in its metadata (JSON).
+
+    `origin` names the file in an EngineError, raised where it names no model, or not `wanted`.
+    """
+    try:
+        name = json.loads(metadata).get("model")
+    except (ValueError, AttributeError):
+        name = None
+    if name not in SPECS:
+        raise EngineError(
+            f"{origin}: does not say which MoveNet it is; make a file with movenet export"
+        )
+    if wanted is not None and wanted.name != name:
+        raise EngineError(f"{origin}: holds {name}, not {wanted.name}; say --model {name}")
+    return SPECS[str(name)]
 
 
 @dataclass(frozen=True)  # no slots: torch.compile of PyTorch 2.4 refers to it weakly

@@ -12,10 +12,11 @@ from torch import Tensor
 from movenet import weights
 from movenet.crop import CropRegion
 from movenet.decode import Heads, decode
-from movenet.engines.torch import full_precision
+from movenet.engines.torch import TorchEngine, full_precision
 from movenet.goldens import FED_HEADS, Arrays, Case, Pixels, bundled, case_input, cases, fed_heads
 from movenet.goldens import read as read_golden
 from movenet.model import MoveNet
+from movenet.selection import select_engine
 from movenet.specs import GRAPH_CONSTANTS, TRUE_CONSTANTS, ModelSpec
 
 
@@ -42,6 +43,7 @@ TOLERANCES = {
     torch.float16: Tolerance(1e-3, 1e-2, rms=0.02, seen=0.3),
     torch.bfloat16: Tolerance(0.06, 0.5, rms=0.45, seen=0.3),
 }
+ENGINE_TOLERANCE = 1e-4  # between engines: of the picture (0.02 px at 192), and of a score
 ABSOLUTE, RELATIVE = 2e-4, 1e-5
 GREY_LEVELS = 1.0  # between our letterbox and TensorFlow's, everywhere
 
@@ -72,6 +74,24 @@ def verify(
     model = weights.load(name, constants=GRAPH_CONSTANTS).to(device, dtype)
     with torch.inference_mode(), full_precision():
         return list(stages(model, read_golden(model.spec), TOLERANCES[dtype]))
+
+
+def verify_engine(name: str, engine: str) -> list[Row]:
+    """An engine of one shipped model, by its name, against PyTorch on the CPU in float32."""
+    ours, reference = (
+        select_engine(name, engine=engine, device="cpu"),
+        TorchEngine(name, device="cpu"),
+    )
+    places = scores = 0.0
+    for case in cases(ours.spec):
+        batch = case_input(case)[None]
+        for images in (batch, np.concatenate([batch, batch[:, ::-1], batch[:, :, ::-1]])):
+            place, score = split_error(ours(images), reference(images))
+            places, scores = max(places, place), max(scores, score)
+    return [
+        Row(name, f"coordinates, {engine}", places, ENGINE_TOLERANCE),
+        Row(name, f"scores, {engine}", scores, ENGINE_TOLERANCE),
+    ]
 
 
 def stages(model: MoveNet, golden: Arrays, tolerance: Tolerance) -> Iterator[Row]:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from movenet.specs import SPECS
+from movenet.specs import MULTIPLE, SPECS
 
 
 def positive(text: str) -> int:
@@ -31,6 +31,60 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         choices=SPECS,
         help="lightning (fast) and thunder (better) see one person, multipose up to six "
         "(default: lightning; multipose for the bundled pictures)",
+    )
+
+
+def threads(text: str) -> int:
+    """A number of CPU threads."""
+    from movenet.selection import MOST_THREADS
+
+    number = positive(text)
+    if number > MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"must be at most {MOST_THREADS}, not {text}")
+    return number
+
+
+def engine(text: str) -> str:
+    """An engine's name or an exported file."""
+    from movenet.selection import parse_engine
+
+    try:
+        parse_engine(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def shape(text: str) -> tuple[int, int]:
+    """An input's height and width, as 192x128."""
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+        raise argparse.ArgumentTypeError(f"must be HEIGHTxWIDTH, as in 192x128, not {text!r}")
+    h, w = int(sides[0]), int(sides[1])
+    if not h or not w or h % MULTIPLE or w % MULTIPLE:
+        raise argparse.ArgumentTypeError(f"must have sides of multiples of {MULTIPLE}, not {text}")
+    return h, w
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """--threads."""
+    parser.add_argument(
+        "--threads",
+        type=threads,
+        metavar="N",
+        help="CPU threads (default: the cores there are, at most 4)",
+    )
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """--engine."""
+    parser.add_argument(
+        "--engine",
+        type=engine,
+        default="auto",
+        metavar="ENGINE",
+        help="auto (LiteRT on a CPU, PyTorch on CUDA and MPS), litert, torch, onnx, openvino, or "
+        "a file of movenet export (default: auto)",
     )
 
 

@@ -15,7 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from movenet.cli.options import add_device, add_model, positive, share
+from movenet.cli.options import (
+    add_device,
+    add_engine,
+    add_model,
+    add_threads,
+    positive,
+    share,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,8 +42,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="pictures, folders, patterns")
     parser.add_argument("--recursive", action="store_true", help="look into folders in folders too")
     add_model(parser)
+    add_engine(parser)
     add_device(parser, "auto")
-    parser.add_argument("--threads", type=positive, help="CPU threads (default: PyTorch's choice)")
+    add_threads(parser)
     parser.add_argument(
         "--batch", type=positive, default=1, metavar="N", help="pictures at a time (default: 1)"
     )
@@ -141,6 +149,7 @@ def open_estimator(args: argparse.Namespace) -> "PoseEstimator":
 
     return PoseEstimator(
         model_name(args),
+        engine=args.engine,
         device=args.device,
         threads=args.threads,
         keypoint_threshold=args.threshold,

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from movenet import weights
+from movenet.engines import Shape
 from movenet.errors import EngineError
 from movenet.model import MoveNet
 
@@ -15,10 +16,12 @@ class TorchEngine:
     """MoveNet in eager PyTorch, channels last, float32 or the type the network came in."""
 
     def __init__(self, model: str | MoveNet, *, device: str = "auto", threads: int | None = None):
-        """See `engines.open_engine`."""
+        """Load the network. EngineError for a device that is not there.
+
+        `threads` sets how many CPU threads PyTorch uses, in the whole process; None leaves it.
+        """
+        self.runtime = f"PyTorch {torch.__version__}"
         if threads is not None:
-            if threads < 1:
-                raise ValueError(f"threads must be at least 1, not {threads}")
             torch.set_num_threads(threads)
         self.device = find_device(device)
         network = weights.load(model) if isinstance(model, str) else model
@@ -26,6 +29,11 @@ class TorchEngine:
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model = network
         self.spec = network.spec
+
+    @property
+    def shapes(self) -> frozenset[Shape] | None:
+        """Any multiples of 32."""
+        return None
 
     def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, 3) uint8 RGB -> (N, 1, 17, 3) or (N, 6, 56) float32."""

@@ -1,0 +1,134 @@
+"""LiteRT (TFLite with XNNPACK), the fastest on a CPU.
+
+What is unusual here:
+- A file holds a graph for each input shape. A graph is prepared when its shape is first seen.
+- One picture runs on all threads; a batch runs on single-thread interpreters side by side.
+"""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from queue import SimpleQueue
+
+import numpy as np
+from numpy.typing import NDArray
+
+from movenet.engines import Shape
+from movenet.engines.tflite import Signature, TFLiteFile
+from movenet.errors import EngineError
+from movenet.silence import silence
+from movenet.specs import ModelSpec, spec_of
+
+try:
+    from ai_edge_litert.interpreter import Interpreter
+except ImportError as error:
+    raise EngineError(
+        "engine litert: ai-edge-litert is not installed here (pip install ai-edge-litert; it has "
+        "wheels for x86-64 Linux, Windows and arm64 macOS); or take --engine torch"
+    ) from error
+
+PREPARED = 8  # shapes that are kept ready; each takes 10 MB (Lightning) to 40 MB (Thunder)
+UINT8 = 3  # TensorType of TFLite's schema.fbs
+
+
+class LiteRTEngine:
+    """A TFLite file with one graph a shape; `threads` CPU threads."""
+
+    def __init__(
+        self, path: Path, *, threads: int, spec: ModelSpec | None = None, sha256: str = ""
+    ):
+        """Look into the file. EngineError for one that is not a MoveNet of ours, or not `spec`.
+
+        With `sha256`, also for one that has another hash.
+        """
+        self.runtime = f"LiteRT {version('ai-edge-litert')}, XNNPACK"
+        self._path, self._threads = path, threads
+        try:
+            data = path.read_bytes()
+            if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+                raise EngineError(
+                    f"{path}: not the file that was shipped (its SHA-256 differs); "
+                    "install movenet-pytorch again"
+                )
+            self._file = TFLiteFile(data)
+        except OSError as error:
+            raise EngineError(f"{path}: cannot be read ({error.strerror})") from error
+        except ValueError as error:
+            raise EngineError(f"{path}: {error}; export or download it again") from error
+        self.spec = spec_of(str(path), self._file.metadata.get("movenet", b""), spec)
+        self._graphs: dict[Shape, Signature] = {}
+        for signature in self._file.signatures:
+            check(path, signature, self.spec)
+            self._graphs[signature.input[1], signature.input[2]] = signature
+        self._pool = ThreadPoolExecutor(threads, "litert") if threads > 1 else None
+        # By number of threads, so that a graph of its own serves the single pictures.
+        self._prepared = lru_cache(PREPARED)(self._prepare)
+
+    @property
+    def shapes(self) -> frozenset[Shape]:
+        """The input shapes in the file."""
+        return frozenset(self._graphs)
+
+    def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, H, W, 3) uint8 RGB -> (N, 1, 17, 3) or (N, 6, 56) float32."""
+        shape: Shape = batch.shape[1:3]
+        if shape not in self._graphs:
+            raise EngineError(
+                f"{self._path}: takes {shown(self.shapes)}, not {shape[0]}x{shape[1]}"
+            )
+        if len(batch) == 1 or self._pool is None:
+            runner = self._prepared(shape, 1, self._threads)
+            return np.stack([runner(picture) for picture in batch])
+        runner = self._prepared(shape, self._threads, 1)
+        return np.stack(list(self._pool.map(runner, batch)))
+
+    def _prepare(self, shape: Shape, count: int, threads: int) -> "Runner":
+        data = self._file.only(self._graphs[shape])
+        try:
+            with silence(2):  # it announces its delegate there; errors come as exceptions
+                return Runner(data, count, threads)
+        except (ValueError, RuntimeError) as error:
+            raise EngineError(f"{self._path}: LiteRT cannot run it ({error})") from error
+
+
+class Runner:
+    """Interpreters of one graph; a call waits for a free one."""
+
+    def __init__(self, data: bytes, count: int, threads: int):
+        self._free: SimpleQueue[Interpreter] = SimpleQueue()
+        for _ in range(count):
+            interpreter = Interpreter(model_content=data, num_threads=threads)
+            interpreter.allocate_tensors()
+            self._free.put(interpreter)
+        self._input = interpreter.get_input_details()[0]["index"]
+        self._output = interpreter.get_output_details()[0]["index"]
+
+    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(H, W, 3) -> Google's tensor of it."""
+        interpreter = self._free.get()
+        try:
+            interpreter.set_tensor(self._input, picture[None])
+            interpreter.invoke()
+            output: NDArray[np.float32] = interpreter.get_tensor(self._output)[0]
+        finally:
+            self._free.put(interpreter)
+        return output
+
+
+def check(path: Path, signature: Signature, spec: ModelSpec) -> None:
+    """EngineError unless a graph goes from uint8 pictures to Google's tensor."""
+    fits = len(signature.input) == 4 and signature.input[0] == 1 and signature.input[3] == 3
+    if not fits or signature.input_type != UINT8 or signature.outputs != 1:
+        raise EngineError(
+            f"{path}: not an export of movenet with its decoding (it takes {signature.input} and "
+            f"gives {signature.outputs} tensors); make one with movenet export"
+        )
+    if signature.output != (1, *spec.output_shape):
+        raise EngineError(f"{path}: gives {signature.output}, which is not {spec.name}'s output")
+
+
+def shown(shapes: frozenset[Shape]) -> str:
+    """Shapes as text: 192x192, 192x160, ..."""
+    return ", ".join(f"{h}x{w}" for h, w in sorted(shapes, reverse=True))

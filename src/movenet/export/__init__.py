@@ -1,0 +1,208 @@
+"""Exported files, each with its certificate: what its own runtime gives, beside PyTorch.
+
+A file is made in a folder beside its place, run, compared, and only then put there. One that
+differs by more than its precision allows is not kept.
+"""
+
+import importlib
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+from movenet import images, weights
+from movenet.errors import ExportError, MoveNetError
+from movenet.export import certificate
+from movenet.export.certificate import Certificate, Pixels, Shape
+from movenet.export.job import CALIBRATED, Job
+from movenet.model import MoveNet
+from movenet.specs import MULTIPLE, ModelSpec
+
+FORMATS = {
+    "litert": "litert",
+    "onnx": "onnx",
+    "openvino": "openvino",
+    "torchscript": "torchscript",
+    "exported-program": "exported_program",
+    "aot-inductor": "aot_inductor",
+    "executorch": "executorch",
+    "coreml": "coreml",
+}
+CERTIFICATE = ".certificate.json"  # after the file's name
+
+
+class Format(Protocol):
+    """What the module of a format has."""
+
+    SUFFIX: str
+    PRECISIONS: tuple[str, ...]  # the first is the default
+    NEEDS: tuple[str, ...]  # modules
+
+    def export(self, job: Job, path: Path) -> None:
+        """Write the file."""
+        ...
+
+    def verify(self, job: Job, path: Path, planted: Path) -> Certificate:
+        """Run it and the planted network's, and compare."""
+        ...
+
+
+def export(  # noqa: PLR0913 (each is a choice of the user's)
+    model: str | MoveNet,
+    format: str,
+    path: str | Path | None = None,
+    *,
+    precision: str | None = None,
+    shapes: Sequence[Shape] = (),
+    heads: bool = False,
+    calibration: Sequence[str | Path] = (),
+    check: Sequence[str | Path] = (),
+) -> Certificate:
+    """Write a model, or a network of one's own, in another format, and its certificate beside it.
+
+    `format` is one of FORMATS. `path` is the file; without it, the model's name with the format's
+    suffix, in the current folder. `precision` is float32, and for LiteRT float16 (the storage of
+    the weights; the default) or int8, which needs `calibration` pictures. `shapes` are the input
+    shapes (H, W); without them LiteRT gets all that the package uses, ONNX, OpenVINO and
+    exported-program any, the others the model's square. `heads` (ONNX) leaves the decoding out.
+    `check` are pictures to compare on beside the bundled ones; none may be a calibration picture.
+    Raises ValueError for a wrong choice, ImageError for a picture that cannot be read, and
+    ExportError where the file cannot be made, written, or is not as good as it must be.
+    """
+    maker = find(format)
+    network = weights.load(model) if isinstance(model, str) else model
+    job = make_job(network, format, maker, precision, tuple(shapes), heads)
+    job = with_pictures(job, calibration, check)
+    target = Path(path or f"{job.spec.name}{maker.SUFFIX}")
+    if not target.name.endswith(maker.SUFFIX):
+        raise ExportError(f"{target}: a {format} file is called NAME{maker.SUFFIX}")
+    try:
+        with staging(target) as folder:
+            return made(job, maker, folder, target)
+    except OSError as error:
+        raise ExportError(f"{target}: cannot be written ({error.strerror or error})") from error
+
+
+def made(job: Job, maker: Format, folder: Path, target: Path) -> Certificate:
+    """Make the file in a folder, certify it, and put both in their place."""
+    path = folder / target.name
+    planted = folder / "planted" / f"planted{maker.SUFFIX}"
+    planted.parent.mkdir()
+    try:
+        maker.export(job, path)
+        maker.export(job.planted(), planted)
+    except (MoveNetError, OSError):
+        raise
+    except Exception as error:  # of a converter's own kind
+        reason = str(error).strip().partition("\n")[0]
+        raise ExportError(f"{target}: {job.format} cannot be made of it ({reason})") from error
+    proof = maker.verify(job, path, planted)
+    if not proof.passed:
+        raise ExportError(f"{target}: not kept, {'; '.join(proof.failures)}")
+    shutil.rmtree(planted.parent)
+    proof.save(folder / f"{target.name}{CERTIFICATE}")
+    for item in sorted(folder.iterdir()):
+        place = target.parent / item.name
+        if place.is_dir():  # a package of an earlier export
+            shutil.rmtree(place)
+        os.replace(item, place)
+    return proof
+
+
+def find(name: str) -> Format:
+    """The module of a format. ValueError names those there are, ExportError what to install."""
+    if name not in FORMATS:
+        raise ValueError(f"no format {name!r}; there are {', '.join(FORMATS)}")
+    module = f"movenet.export.{FORMATS[name]}"
+    try:
+        maker: Format = importlib.import_module(module)
+        missing = [need for need in maker.NEEDS if importlib.util.find_spec(need) is None]
+    except ImportError as error:
+        missing = [str(error.name)]
+    if missing:
+        raise ExportError(
+            f"--format {name}: needs {', '.join(missing)}; pip install 'movenet-pytorch[export]'"
+        )
+    return maker
+
+
+def make_job(
+    model: MoveNet,
+    format: str,
+    maker: Format,
+    precision: str | None,
+    shapes: tuple[Shape, ...],
+    heads: bool,
+) -> Job:
+    """The job, its choices checked (ValueError)."""
+    spec, precision = model.spec, precision or maker.PRECISIONS[0]
+    if precision not in maker.PRECISIONS:
+        raise ValueError(f"{format} has {', '.join(maker.PRECISIONS)}, not {precision}")
+    if heads and format != "onnx":
+        raise ValueError(f"{format} has no heads without decoding; onnx has")
+    for h, w in shapes:
+        if h < MULTIPLE or w < MULTIPLE or h % MULTIPLE or w % MULTIPLE:
+            raise ValueError(f"the sides of a shape are multiples of {MULTIPLE}, not {h}x{w}")
+    if len(shapes) > 1 and format != "litert":
+        raise ValueError(f"a {format} file has one shape; litert files have several")
+    square = (spec.side, spec.side)
+    if format == "litert":
+        default = spec.shapes
+    elif format in ("onnx", "openvino", "torchscript", "exported-program"):
+        default = (square, (spec.side, spec.side // 2), (spec.side - 2 * MULTIPLE, spec.side))
+    else:
+        default = (square,)
+    return Job(model, format, precision, shapes or default, fixed=bool(shapes), heads=heads)
+
+
+def with_pictures(job: Job, calibration: Sequence[str | Path], check: Sequence[str | Path]) -> Job:
+    """The job with its pictures read. ExportError where one serves both ends."""
+    if calibration and job.precision != "int8":
+        raise ValueError(f"calibration pictures are for int8, not {job.precision}")
+    measured = read(images.find(list(calibration))[:CALIBRATED]) if calibration else []
+    paths = images.find(list(check)) if check else []
+    compared = read(paths)
+    known = {picture.tobytes() for picture in measured}
+    for path, picture in zip(paths, compared, strict=True):
+        if picture.tobytes() in known:
+            raise ExportError(
+                f"{path}: is a calibration picture; a check needs pictures that int8 has not seen"
+            )
+    checked = (*certificate.bundled(), *compared)
+    return replace(job, calibration=tuple(measured), checked=checked)
+
+
+def read(paths: Sequence[Path]) -> list[Pixels]:
+    """Pictures of files."""
+    return [images.read(path) for path in paths]
+
+
+@contextmanager
+def staging(target: Path) -> Iterator[Path]:
+    """A folder beside the target's place, gone afterwards."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def kept(spec: ModelSpec, format: str) -> Path:
+    """The shipped model in a format, exported once and kept in the user's cache folder."""
+    path = cache_folder() / version("movenet-pytorch") / f"{spec.name}{find(format).SUFFIX}"
+    if not path.is_file():
+        export(spec.name, format, path)
+    return path
+
+
+def cache_folder() -> Path:
+    """Where exports for engines are kept: XDG_CACHE_HOME, LOCALAPPDATA or ~/.cache."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(base) if base else Path.home() / ".cache") / "movenet-pytorch"
