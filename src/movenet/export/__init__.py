@@ -165,17 +165,29 @@ def with_pictures(job: Job, calibration: Sequence[str | Path], check: Sequence[s
     """The job with its pictures read. ExportError where one serves both ends."""
     if calibration and job.precision != "int8":
         raise ValueError(f"calibration pictures are for int8, not {job.precision}")
-    measured = read(images.find(list(calibration))[:CALIBRATED]) if calibration else []
+    sources = spread(images.find(list(calibration)), CALIBRATED) if calibration else []
+    measured, own = read(sources), certificate.bundled()
+    held = {picture.tobytes() for picture in own}
+    for path, picture in zip(sources, measured, strict=True):
+        if picture.tobytes() in held:
+            raise ExportError(
+                f"{path}: is one of the bundled pictures, which are for checking; calibrate on others"
+            )
+    known = {picture.tobytes() for picture in measured}
     paths = images.find(list(check)) if check else []
     compared = read(paths)
-    known = {picture.tobytes() for picture in measured}
     for path, picture in zip(paths, compared, strict=True):
         if picture.tobytes() in known:
             raise ExportError(
                 f"{path}: is a calibration picture; a check needs pictures that int8 has not seen"
             )
-    checked = (*certificate.bundled(), *compared)
-    return replace(job, calibration=tuple(measured), checked=checked)
+    return replace(job, calibration=tuple(measured), checked=(*own, *compared))
+
+
+def spread(paths: Sequence[Path], count: int) -> list[Path]:
+    """At most `count` of the paths, from all over the list."""
+    step = max(1.0, len(paths) / count)
+    return [paths[int(index * step)] for index in range(min(count, len(paths)))]
 
 
 def read(paths: Sequence[Path]) -> list[Pixels]:

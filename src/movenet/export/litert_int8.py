@@ -28,6 +28,7 @@ from movenet.model import TAPPED, InvertedResidual, MoveNet
 Pixels = NDArray[np.uint8]
 FIRST_STAGE = 1  # in int8; stage 0 and the stem are not
 WEAKEST = 0.05  # of a bottleneck's range: a weaker channel is not widened to more than that
+NARROWEST = 1e-3  # top of a range: a module that is always 0 has a scale as well
 RELU6_NAMES = ("expand", "depthwise", "last")
 
 
@@ -71,7 +72,8 @@ def equalised(model: MoveNet, images: Tensor) -> MoveNet:
     for index, stage in enumerate(stages):
         names = [f"backbone.stages.{index}.{block}" for block in range(len(stage))]
         span = torch.stack([highest[name] for name in names]).amax(0)  # (C,), of every block's sum
-        factor = span.max() / span.clamp(min=float(span.max()) * WEAKEST)
+        factor = span.max() / span.clamp(min=max(float(span.max()) * WEAKEST, NARROWEST))
+        factor = factor.clamp(min=1)  # where all is 0
         for block in stage:
             block.project.weight *= factor[:, None, None, None]
             block.project.bias *= factor
@@ -93,8 +95,8 @@ def ranges(model: MoveNet, images: Tensor) -> dict[str, tuple[float, float]]:
     def note(name: str, output: Tensor) -> None:
         low, high = (float(value) for value in output.aminmax())
         if name.split(".")[-1] in RELU6_NAMES:
-            low, high = max(low, 0), min(max(high, 1e-3), 6)
-        found[name] = (min(low, 0.0), max(high, 0.0))
+            low, high = max(low, 0), min(high, 6)
+        found[name] = (min(low, 0.0), max(high, NARROWEST))
 
     with observed(model.backbone, (nn.Conv2d, InvertedResidual), note, prefix="backbone."):
         model.features(images)

@@ -27,7 +27,7 @@ NONE = schema.ActivationFunctionType.NONE
 RELU = schema.ActivationFunctionType.RELU
 RELU6 = schema.ActivationFunctionType.RELU6
 
-LARGEST_SUM = 2**30  # of the products that an int32 adds up
+SLOWEST = 2.0**-20  # steps of an output for one step of a product: so far a sum fits into int32
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,9 @@ class Layers:
             options["depthMultiplier"] = 1
         if self._is_int8(name):
             x = self.integers(x)
-            inputs = [x, *self._integers(weight, bias_of(layer), x, axis=3 if each else 0)]
-            made = self.graph(operator, inputs, shape, "int8", scale=self._scale(name), **options)
+            scale = self._scale(name)
+            inputs = [x, *self._integers(weight, bias_of(layer), x, scale)]
+            made = self.graph(operator, inputs, shape, "int8", scale=scale, **options)
         else:
             inputs = [self.float(x), self._weight(weight), self._weight(bias_of(layer))]
             made = self.graph(operator, inputs, shape, **options)
@@ -194,19 +195,19 @@ class Layers:
         step = (high - low) / 255
         return Scale(np.array(step), round(-128 - low / step))
 
-    def _integers(self, weight: Floats, bias: Floats, x: Value, axis: int) -> tuple[Value, Value]:
+    def _integers(self, weight: Floats, bias: Floats, x: Value, made: Scale) -> tuple[Value, Value]:
         """Weights in int8, each output channel with a scale of its own, and the bias in int32."""
         assert x.scale is not None
-        others = tuple(other for other in range(4) if other != axis)
-        unit = float(x.scale.scale)
+        channel = 3 if weight.shape[0] == 1 else 0  # depthwise: (1, 3, 3, C)
+        others = tuple(axis for axis in range(4) if axis != channel)
+        unit = x.scale.scale
         step = np.abs(weight).max(others, keepdims=True) / 127
-        # A channel without weights still has a bias, which must fit into its integers.
-        step = np.maximum(step, np.abs(bias).reshape(step.shape) / (unit * LARGEST_SUM))
-        step[step == 0] = 1
+        # A channel without weights has a bias as well, which must fit into its integers.
+        step = np.maximum(step, SLOWEST * made.scale / unit)
         integers = np.round(weight / step).astype(np.int8)
         sums = step.reshape(-1) * unit
         return (
-            self.graph.constant(integers, Scale(step.reshape(-1), axis=axis)),
+            self.graph.constant(integers, Scale(step.reshape(-1), axis=channel)),
             self.graph.constant(np.round(bias / sums).astype(np.int32), Scale(sums)),
         )
 
