@@ -253,7 +253,7 @@ def test_a_peak_that_is_lost_fails_the_export(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(planted, "missed", lambda *_: 1)
-    with pytest.raises(ExportError, match="16 planted peaks missed$"):
+    with pytest.raises(ExportError, match=r"16 planted peaks missed$"):
         quick(tmp_path)
     assert os.listdir(tmp_path) == []
 
@@ -624,3 +624,18 @@ def test_a_planted_job_is_calibrated_on_planted_pictures(lightning: MoveNet) -> 
     job = Job(lightning, "litert", "int8", (SMALL,), fixed=True, calibration=(example(SMALL)[0],))
     assert job.planted().calibration
     assert not replace(job, calibration=()).planted().calibration
+
+
+def test_the_earlier_port_s_script_writes_a_tflite_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import runpy
+
+    root = Path(__file__).resolve().parents[1]
+    asked: list[list[str]] = []
+    monkeypatch.setattr("sys.argv", ["export.py", "--model", "movenet_thunder"])
+    monkeypatch.setattr("movenet.cli.main", lambda arguments: asked.append(arguments) or 0)
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(root / "export.py"), run_name="__main__")
+    assert stop.value.code == 0
+    assert asked == [["export", "--format", "litert", "--model", "thunder"]]

@@ -171,7 +171,8 @@ def with_pictures(job: Job, calibration: Sequence[str | Path], check: Sequence[s
     for path, picture in zip(sources, measured, strict=True):
         if picture.tobytes() in held:
             raise ExportError(
-                f"{path}: is one of the bundled pictures, which are for checking; calibrate on others"
+                f"{path}: is one of the bundled pictures, which are for checking; calibrate on "
+                "others"
             )
     known = {picture.tobytes() for picture in measured}
     paths = images.find(list(check)) if check else []
