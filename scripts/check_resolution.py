@@ -3,9 +3,11 @@
     make resolve
 
 For every Python and system below, pip resolves the required packages and every extra to wheels
-(`pip install --dry-run`). torch is only looked up, since resolving it may download gigabytes.
-`pip` reads markers such as `sys_platform` from the Python that runs it, so packages that a
-dependency wants on one system only are not seen. Exit code 1 if anything has no wheel.
+(`pip install --dry-run`). torch is only looked up, since resolving it may download gigabytes, and
+so is the extra `export`: a dependency of executorch has no wheel anywhere (it is pure Python).
+Our own markers such as `sys_platform` are read for that system; pip reads those of dependencies
+from the Python that runs it, so packages that a dependency wants on one system only are not seen.
+Exit code 1 if anything has no wheel.
 """
 
 import re
@@ -15,12 +17,23 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 SYSTEMS = {
     "Linux x86_64": ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64"),
-    "Linux aarch64": ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64"),
+    "Linux aarch64": (
+        *("manylinux_2_31_aarch64", "manylinux_2_28_aarch64"),
+        *("manylinux_2_27_aarch64", "manylinux2014_aarch64"),
+    ),
     "macOS arm64": ("macosx_14_0_arm64",),
     "Windows x86_64": ("win_amd64",),
+}
+MARKERS = {
+    "Linux x86_64": {"sys_platform": "linux", "platform_machine": "x86_64"},
+    "Linux aarch64": {"sys_platform": "linux", "platform_machine": "aarch64"},
+    "macOS arm64": {"sys_platform": "darwin", "platform_machine": "arm64"},
+    "Windows x86_64": {"sys_platform": "win32", "platform_machine": "AMD64"},
 }
 PROJECT = tomllib.loads(Path(__file__).resolve().parents[1].joinpath("pyproject.toml").read_text())
 
@@ -30,9 +43,17 @@ def requirements() -> tuple[str, list[str]]:
     project = PROJECT["project"]
     extras = project["optional-dependencies"]
     lines = [*project["dependencies"]]
-    lines += [line for name, extra in extras.items() if name != "all" for line in extra]
+    lines += [line for name, extra in extras.items() if name != "export" for line in extra]
+    lines = [line for line in lines if not line.startswith(project["name"])]  # extras of extras
     torch = next(line for line in lines if line.startswith("torch"))
     return torch, [line for line in lines if line != torch]
+
+
+def wanted(lines: list[str], system: str) -> list[str]:
+    """The requirements that hold on that system, without their markers."""
+    found = [Requirement(line) for line in lines]
+    there = [one for one in found if one.marker is None or one.marker.evaluate(MARKERS[system])]
+    return [f"{one.name}{one.specifier}" for one in there]
 
 
 def pip(*arguments: str) -> tuple[bool, str]:
@@ -59,7 +80,7 @@ def has_torch(line: str, options: list[str]) -> tuple[bool, str]:
 
 
 def resolves(lines: list[str], options: list[str]) -> tuple[bool, str]:
-    """Whether pip finds a wheel for every line and for what they need."""
+    """Whether pip finds a wheel for every line and, unless told otherwise, for what they need."""
     with tempfile.TemporaryDirectory() as folder:
         asked = ["--dry-run", "--ignore-installed", "--target", folder, *options, *lines]
         return pip("install", *asked)
@@ -68,15 +89,21 @@ def resolves(lines: list[str], options: list[str]) -> tuple[bool, str]:
 def main() -> int:
     """Print a line for every pair; 1 if one of them fails."""
     torch, others = requirements()
+    name, extras = PROJECT["project"]["name"], PROJECT["project"]["optional-dependencies"]
+    exporters = [line for line in extras["export"] if not line.startswith(name)]
     required = [line for line in PROJECT["project"]["dependencies"] if line != torch]
-    lowest = [line.replace(">=", "==") + ".*" for line in required]
     failed = 0
     for python in PYTHONS:
         for system, platforms in SYSTEMS.items():
             options = target(python, platforms)
-            asked = {"torch": has_torch(torch, options), "others": resolves(others, options)}
+            asked = {
+                "torch": has_torch(torch, options),
+                "others": resolves(wanted(others, system), options),
+                "export": resolves(wanted(exporters, system), ["--no-deps", *options]),
+            }
             if python == PYTHONS[0]:
-                asked["lowest"] = resolves(lowest, options)
+                least = [line.replace(">=", "==") + ".*" for line in wanted(required, system)]
+                asked["lowest"] = resolves(least, options)
             bad = {what: said for what, (good, said) in asked.items() if not good}
             failed += bool(bad)
             print(f"Python {python:5} {system:15} {bad or 'yes'}", flush=True)

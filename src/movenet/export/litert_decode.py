@@ -12,10 +12,12 @@ What is unusual here:
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from movenet.decode import KEYPOINTS, PEOPLE, SMALLEST_NORMAL
 from movenet.export.flatbuffer import Value
 from movenet.export.litert_network import SAME, Layers
+from movenet.specs import TRUE_CONSTANTS, Constants
 
 WINDOW = 5  # side of the square in which a centre must be the highest; net/max_pooling2d
 ROW, COLUMN = slice(0, None, 2), slice(1, None, 2)  # a head's channels are (y, x) in turn
@@ -27,7 +29,9 @@ def one_person(layers: Layers, features: Value) -> Value:
     constants, graph = layers.model.constants, layers.graph
     rows, columns = np.arange(h), np.arange(w)
     distance = np.hypot(rows[:, None] - h / 2, columns - w / 2)
-    nearness = 1 / (distance + constants.distance_bias)  # (h, w); net/truediv_2_recip
+    nearness = table(
+        1 / (distance + TRUE_CONSTANTS.distance_bias), constants
+    )  # net/truediv_2_recip
     centres = layers.head("centre", features).unary("LOGISTIC").reshape(1, h * w)
     cell = (centres * nearness.reshape(1, -1)).argmax()  # (1,); net/ArgMax
 
@@ -42,8 +46,14 @@ def one_person(layers: Layers, features: Value) -> Value:
     lines = weighted.reshape(KEYPOINTS * h, w).gather(row + np.arange(KEYPOINTS) * h)  # (17, w)
     cells = row * w + lines.argmax()  # net/ArgMax_1
     scores = heatmaps.reshape(KEYPOINTS * h * w).gather(cells + np.arange(KEYPOINTS) * (h * w))
-    points = refined(layers, windows(flat, cells, w), cells, w) / np.array([h, w])
+    scale = table(1 / np.array([h, w]), constants)  # net/Reshape_13
+    points = refined(layers, windows(flat, cells, w), cells, w) * scale
     return graph.concatenate([points, scores.reshape(KEYPOINTS, 1)], 1).reshape(1, 1, KEYPOINTS, 3)
+
+
+def table(values: NDArray[np.float64], constants: Constants) -> NDArray[np.float64]:
+    """Numbers as the graph holds them: rounded to float16 with Google's own constants."""
+    return values.astype(np.float16).astype(np.float64) if constants.float16_tables else values
 
 
 def several_people(layers: Layers, features: Value) -> Value:
