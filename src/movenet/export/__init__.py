@@ -6,9 +6,11 @@ differs by more than its precision allows is not kept.
 
 import importlib
 import importlib.util
+import logging
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +24,7 @@ from movenet.export import certificate
 from movenet.export.certificate import Certificate, Pixels, Shape
 from movenet.export.job import CALIBRATED, Job
 from movenet.model import MoveNet
+from movenet.silence import silence
 from movenet.specs import MULTIPLE, ModelSpec
 
 FORMATS = {
@@ -34,6 +37,7 @@ FORMATS = {
     "executorch": "executorch",
     "coreml": "coreml",
 }
+log = logging.getLogger("movenet")
 CERTIFICATE = ".certificate.json"  # after the file's name
 
 
@@ -95,14 +99,16 @@ def made(job: Job, maker: Format, folder: Path, target: Path) -> Certificate:
     planted = folder / "planted" / f"planted{maker.SUFFIX}"
     planted.parent.mkdir()
     try:
-        maker.export(job, path)
-        maker.export(job.planted(), planted)
+        with warnings.catch_warnings():  # of converters about themselves
+            warnings.simplefilter("ignore")
+            maker.export(job, path)
+            maker.export(job.planted(), planted)
+            proof = maker.verify(job, path, planted)
     except (MoveNetError, OSError):
         raise
     except Exception as error:  # of a converter's own kind
         reason = str(error).strip().partition("\n")[0]
         raise ExportError(f"{target}: {job.format} cannot be made of it ({reason})") from error
-    proof = maker.verify(job, path, planted)
     if not proof.passed:
         raise ExportError(f"{target}: not kept, {'; '.join(proof.failures)}")
     shutil.rmtree(planted.parent)
@@ -211,7 +217,9 @@ def kept(spec: ModelSpec, format: str) -> Path:
     """The shipped model in a format, exported once and kept in the user's cache folder."""
     path = cache_folder() / version("movenet-pytorch") / f"{spec.name}{find(format).SUFFIX}"
     if not path.is_file():
-        export(spec.name, format, path)
+        log.warning("exporting %s as %s, once, into %s", spec.name, format, path.parent)
+        with silence(1, 2):  # converters talk a lot; their errors come as exceptions
+            export(spec.name, format, path)
     return path
 
 

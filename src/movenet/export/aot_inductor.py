@@ -6,7 +6,7 @@ import torch
 
 from movenet.export.certificate import Certificate
 from movenet.export.job import Job
-from movenet.export.network import Detector, dynamic, runner, text, trace
+from movenet.export.network import Detector, dynamic, example, runner, text, trace
 
 SUFFIX = ".aoti.pt2"
 PRECISIONS = ("float32",)
@@ -17,7 +17,9 @@ def export(job: Job, path: Path) -> None:
     """Compile it for this machine's processor and write the file."""
     from torch._inductor import aoti_compile_and_package
 
-    program = trace(Detector(job.model), job.shapes[0], dynamic=dynamic(job, size=False), count=2)
+    program = trace(
+        Detector(job.model), example(job.shapes[0], 2), dynamic=dynamic(job, size=False)
+    )
     options = {"aot_inductor.metadata": {"movenet": text(job.model)}}
     aoti_compile_and_package(program, package_path=str(path), inductor_configs=options)
 

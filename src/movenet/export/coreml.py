@@ -21,6 +21,7 @@ from movenet.model import MoveNet
 SUFFIX = ".mlpackage"
 PRECISIONS = ("float32",)
 NEEDS = ("coremltools",)
+INPUT_CONTRACT = "an RGB image of H x W"
 
 
 class Planar(nn.Module):
@@ -55,7 +56,7 @@ def export(job: Job, path: Path) -> None:
         pass_pipeline=pipeline,
         skip_model_load=True,
     )
-    made.user_defined_metadata["movenet"] = text(job.model)
+    made.user_defined_metadata["movenet"] = text(job.model, input=INPUT_CONTRACT)
     made.license, made.version = job.spec.licence, json.loads(text(job.model))["version"]
     made.short_description = f"MoveNet {job.spec.name}"
     made.save(str(path))
@@ -87,7 +88,7 @@ def check_description(job: Job, path: Path) -> None:
         raise ExportError(f"{path}: does not take {h}x{w} RGB pictures")
     if output and output != (1, *job.spec.output_shape):
         raise ExportError(f"{path}: gives {output}, not {(1, *job.spec.output_shape)}")
-    if spec.description.metadata.userDefined["movenet"] != text(job.model):
+    if spec.description.metadata.userDefined["movenet"] != text(job.model, input=INPUT_CONTRACT):
         raise ExportError(f"{path}: does not carry its metadata")
 
 

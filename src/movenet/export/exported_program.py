@@ -6,7 +6,7 @@ import torch
 
 from movenet.export.certificate import Certificate
 from movenet.export.job import Job
-from movenet.export.network import Detector, dynamic, runner, text, trace
+from movenet.export.network import Detector, dynamic, example, runner, text, trace
 
 SUFFIX = ".pt2"
 PRECISIONS = ("float32",)
@@ -15,7 +15,7 @@ NEEDS: tuple[str, ...] = ()
 
 def export(job: Job, path: Path) -> None:
     """Write the file."""
-    program = trace(Detector(job.model), job.shapes[0], dynamic=dynamic(job), count=2)
+    program = trace(Detector(job.model), example(job.shapes[0], 2), dynamic=dynamic(job))
     torch.export.save(program, path, extra_files={"movenet": text(job.model)})
 
 

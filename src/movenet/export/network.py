@@ -77,12 +77,12 @@ def runner(module: Callable[[Tensor], Tensor]) -> Run:
 
 
 def trace(
-    module: nn.Module, shape: tuple[int, int], *, dynamic: Any = None, count: int = 1
+    module: nn.Module, pixels: Tensor, *, dynamic: Any = None
 ) -> torch.export.ExportedProgram:
     """The exported program of a module; ExportError if a constant of it is not contiguous."""
     with torch.no_grad():
         program = torch.export.export(
-            module.eval(), (example(shape, count),), dynamic_shapes=dynamic, strict=False
+            module.eval(), (pixels,), dynamic_shapes=dynamic, strict=False
         )
     check_contiguous(program)
     return program

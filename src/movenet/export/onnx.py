@@ -14,6 +14,7 @@ from movenet.export.network import (
     DenseHeads,
     Detector,
     dynamic,
+    example,
     head_names,
     text,
     trace,
@@ -28,7 +29,7 @@ OPSET = 18
 def export(job: Job, path: Path) -> None:
     """Write the file."""
     module = (DenseHeads if job.heads else Detector)(job.model)
-    program = trace(module, job.shapes[0], dynamic=dynamic(job), count=2)
+    program = trace(module, example(job.shapes[0], 2), dynamic=dynamic(job))
     made = torch.onnx.export(
         program,
         dynamo=True,

@@ -1,6 +1,5 @@
 """TorchScript, for programs that load models with libtorch: any batch and size."""
 
-import warnings
 from pathlib import Path
 
 import torch
@@ -16,9 +15,7 @@ NEEDS: tuple[str, ...] = ()
 
 def export(job: Job, path: Path) -> None:
     """Write the file."""
-    with torch.no_grad(), warnings.catch_warnings():
-        # Tracing warns of our input checks, which it leaves out, and of its own age.
-        warnings.simplefilter("ignore")
+    with torch.no_grad():
         made = torch.jit.trace(
             Detector(job.model).eval(), (example(job.shapes[0]),), check_trace=False
         )
@@ -27,8 +24,6 @@ def export(job: Job, path: Path) -> None:
 
 def verify(job: Job, path: Path, planted: Path) -> Certificate:
     """Run it with torch.jit."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        made, sweep = (torch.jit.load(p) for p in (path, planted))
+    made, sweep = (torch.jit.load(p) for p in (path, planted))
     runtime = f"TorchScript {torch.__version__}"
     return job.certify(path, runtime, runner(made), runner(sweep), batches=True)
