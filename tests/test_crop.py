@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from movenet.crop import CropRegion
+from movenet.specs import ROWS, SPECS, ModelSpec
 
 sides = st.integers(1, 12).map(lambda n: 32 * n)
 shapes = st.tuples(sides, sides)
@@ -137,6 +138,99 @@ def test_both_letterboxes_see_the_same_pixels() -> None:
     difference = np.abs(content.astype(int) - padded[rows[0] : rows[-1] + 1])
     assert difference.max() <= 1  # of rounding
     assert (difference == 0).mean() > 0.999
+
+
+some_shapes = st.lists(shapes, min_size=1, max_size=12)
+
+
+@given(sizes, st.sampled_from([192, 256, 320]), some_shapes)
+def test_of_given_shapes_the_smallest_that_holds_the_picture_is_taken(
+    size: tuple[int, int], side: int, given_shapes: list[tuple[int, int]]
+) -> None:
+    square = CropRegion.whole(size, side, "square")
+    rows, columns = round(size[0] / square.step_y), round(size[1] / square.step_x)
+    holding = [(h, w) for h, w in given_shapes if h >= rows and w >= columns]
+    if not holding:
+        line = f"^none of the engine's input shapes holds {rows} x {columns}$"
+        with pytest.raises(ValueError, match=line):
+            CropRegion.whole(size, side, shapes=given_shapes)
+        return
+    region = CropRegion.whole(size, side, shapes=given_shapes)
+    assert region.shape in holding
+    assert region.shape[0] * region.shape[1] == min(h * w for h, w in holding)
+    assert (region.step_x, region.step_y) == (square.step_x, square.step_y)
+
+
+@given(sizes, st.sampled_from([192, 256, 320]))
+def test_where_every_shape_is_given_it_is_the_one_that_trimming_takes(
+    size: tuple[int, int], side: int
+) -> None:
+    every = {(32 * h, 32 * w) for h in range(1, 11) for w in range(1, 11)}
+    assert CropRegion.whole(size, side, shapes=every) == CropRegion.whole(size, side)
+
+
+@given(sizes, st.sampled_from([192, 256, 320]), some_shapes)
+def test_the_square_does_not_look_at_shapes(
+    size: tuple[int, int], side: int, given_shapes: list[tuple[int, int]]
+) -> None:
+    square = CropRegion.whole(size, side, "square")
+    assert CropRegion.whole(size, side, "square", given_shapes) == square
+
+
+@given(sizes, st.permutations([(192, 64), (64, 192), (96, 128), (128, 96), (192, 192)]))
+def test_the_order_of_shapes_does_not_matter(
+    size: tuple[int, int], given_shapes: list[tuple[int, int]]
+) -> None:
+    wanted = CropRegion.whole(size, 192, shapes=sorted(given_shapes))
+    assert CropRegion.whole(size, 192, shapes=given_shapes) == wanted
+
+
+@given(st.sampled_from(ROWS), sizes)
+def test_a_shipped_file_has_a_shape_for_every_picture(
+    spec: ModelSpec, size: tuple[int, int]
+) -> None:
+    region = CropRegion.whole(size, spec.side, shapes=spec.shapes)
+    assert max(region.shape) == spec.side
+    assert min(region.shape) == max(spec.side // 2, min(CropRegion.whole(size, spec.side).shape))
+
+
+@pytest.mark.parametrize("size", [(301, 500), (500, 301), (40, 500), (192, 192)])
+def test_the_same_pixels_are_seen_at_whatever_shape(size: tuple[int, int]) -> None:
+    picture = np.random.default_rng(0).integers(1, 256, (*size, 3), np.uint8)
+    regions = [
+        CropRegion.whole(size, 192, "square"),
+        CropRegion.whole(size, 192),
+        CropRegion.whole(size, 192, shapes=[(192, 192)]),
+        CropRegion.whole(size, 192, shapes=[(224, 320)]),
+        CropRegion.whole(size, 192, shapes=SPECS["lightning"].shapes),
+    ]
+    seen = []
+    for region in regions:
+        pixels = region.extract(picture)
+        there = pixels.all(2)  # the picture has no black
+        seen.append(pixels[there.any(1)][:, there.any(0)].astype(int))
+    for other in seen[1:]:
+        assert other.shape == seen[0].shape
+        assert np.abs(other - seen[0]).max() <= 1  # of rounding
+
+
+@pytest.mark.parametrize(
+    ("given_shapes", "wanted"),
+    [
+        ([(192, 64), (64, 192)], (64, 192)),  # of one size: the lower
+        ([(128, 192), (64, 320)], (64, 320)),  # the fewest pixels, not the shortest way around it
+        ([(64, 64), (32, 352)], (64, 64)),
+    ],
+)
+def test_the_smallest_has_the_fewest_pixels(
+    given_shapes: list[tuple[int, int]], wanted: tuple[int, int]
+) -> None:
+    assert CropRegion.whole((50, 100), 64, shapes=given_shapes).shape == wanted
+
+
+def test_no_shapes_hold_nothing() -> None:
+    with pytest.raises(ValueError, match=r"^none of the engine's input shapes holds 144 x 192$"):
+        CropRegion.whole((480, 640), 192, shapes=[])
 
 
 def test_extract_fills_the_array_it_is_given_and_leaves_the_picture_alone() -> None:

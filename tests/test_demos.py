@@ -1,17 +1,20 @@
-"""The two scripts that users of the earlier port know."""
+"""The scripts that users of the earlier port know."""
 
 import http.server
+import re
 import shutil
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import benchmark
 import get_test_images
 import image_demo
-from movenet import pictures
+from movenet import PoseEstimator, pictures
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +56,55 @@ def test_image_demo_without_pictures_says_where_to_get_some(
 ) -> None:
     assert call(image_demo, monkeypatch) == 1
     assert "python get_test_images.py fetches some" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("model", ["movenet_lightning", "movenet_thunder", "multipose"])
+def test_benchmark_takes_the_old_options_and_says_the_average(
+    model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("images").mkdir()
+    for name in ("astronaut", "camera"):
+        shutil.copy(pictures.path(name), f"images/{name}.png")
+    timed: list[str] = []
+
+    class Counted(PoseEstimator):
+        def __init__(self, *args: object, **more: object) -> None:
+            super().__init__(*args, threads=1, **more)  # type: ignore[arg-type]
+            engine = self.engine
+
+            def counting(batch: np.ndarray) -> np.ndarray:
+                timed.append(engine.spec.name)
+                assert batch.shape == (1, engine.spec.side, engine.spec.side, 3)
+                return engine(batch)
+
+            counting.spec, counting.shapes = engine.spec, engine.shapes  # type: ignore[attr-defined]
+            self.engine = counting  # type: ignore[assignment]
+
+    monkeypatch.setattr(benchmark, "PoseEstimator", Counted)
+    assert call(benchmark, monkeypatch, "--model", model, "--num_images", "5") == 0
+    assert re.fullmatch(r"Average FPS: \d+\.\d\n", capsys.readouterr().out)
+    assert timed == [model.removeprefix("movenet_")] * 6  # one does not count
+
+
+def test_benchmark_without_pictures_says_where_to_get_some(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(benchmark, monkeypatch, "--image_dir", "none") == 1
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == (
+        "",
+        "none: no such file; check the path (web addresses are not read); "
+        "python get_test_images.py fetches some\n",
+    )
+
+
+def test_benchmark_of_no_pictures_is_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        call(benchmark, monkeypatch, "--num_images", "0")
+    assert exit_.value.code == 2
+    assert "argument --num_images: must be a whole number of at least 1" in capsys.readouterr().err
 
 
 PICTURE = pictures.path("camera").read_bytes()

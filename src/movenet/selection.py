@@ -7,6 +7,7 @@ import logging
 import os
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -65,27 +66,32 @@ def select_engine(
         return open_file(path, threads=threads, spec=spec)
     if kind == "litert":
         return _Shipped(spec, threads)
+    opened = _opener(kind)  # a missing library is said before anything is exported
     from movenet import export
 
-    return open_file(export.kept(spec, kind), threads=threads, spec=spec)
+    return opened(export.kept(spec, kind), threads=threads, spec=spec)
 
 
 def open_file(path: Path, *, threads: int, spec: ModelSpec | None = None) -> Engine:
     """The engine that runs an exported file, by the file's suffix; `spec` is what it must be."""
     if not path.is_file():
         raise EngineError(f"{path}: no such file")
-    kind = FILES[path.suffix.lower()]
+    return _opener(FILES[path.suffix.lower()])(path, threads=threads, spec=spec)
+
+
+def _opener(kind: str) -> Callable[..., Engine]:
+    """What opens the files of an engine; EngineError if its library is missing."""
     if kind == "litert":
         from movenet.engines.litert import LiteRTEngine
 
-        return LiteRTEngine(path, threads=threads, spec=spec)
+        return LiteRTEngine
     if kind == "onnx":
         from movenet.engines.onnx import OnnxEngine
 
-        return OnnxEngine(path, threads=threads, spec=spec)
+        return OnnxEngine
     from movenet.engines.openvino import OpenVinoEngine
 
-    return OpenVinoEngine(path, threads=threads, spec=spec)
+    return OpenVinoEngine
 
 
 def default_threads() -> int:

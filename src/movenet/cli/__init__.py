@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from movenet import __version__
-from movenet.cli import convert, export, models, predict, verify
+from movenet.cli import benchmark, convert, export, models, predict, verify
 from movenet.errors import EngineError, MoveNetError
 
-VERBS = (predict, models, verify, export, convert)
+VERBS = (predict, models, verify, benchmark, export, convert)
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 

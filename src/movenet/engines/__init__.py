@@ -1,11 +1,13 @@
 """What runs the networks. Every engine answers one protocol and knows no other engine."""
 
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from movenet.specs import ModelSpec
+from movenet.errors import EngineError
+from movenet.specs import MULTIPLE, ModelSpec
 
 Shape = tuple[int, int]  # height and width of an input
 
@@ -24,3 +26,18 @@ class Engine(Protocol):
     def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, 3) uint8 RGB -> Google's tensor, (N, 1, 17, 3) or (N, 6, 56)."""
         ...
+
+
+def check_shape(path: Path, shapes: frozenset[Shape] | None, batch: NDArray[np.uint8]) -> Shape:
+    """The (H, W) of a batch; EngineError if the file does not take it."""
+    h, w = batch.shape[1:3]
+    fits = (h, w) in shapes if shapes is not None else not (h % MULTIPLE or w % MULTIPLE)
+    if not fits:
+        taken = f"multiples of {MULTIPLE}" if shapes is None else shown(shapes)
+        raise EngineError(f"{path}: takes {taken}, not {h}x{w}")
+    return h, w
+
+
+def shown(shapes: frozenset[Shape]) -> str:
+    """Shapes as text: 192x192, 192x160, ..."""
+    return ", ".join(f"{h}x{w}" for h, w in sorted(shapes, reverse=True))

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
-from movenet.engines import Shape
+from movenet.engines import Shape, check_shape
 from movenet.engines.tflite import Signature, TFLiteFile
 from movenet.errors import EngineError
 from movenet.silence import silence
@@ -73,11 +73,9 @@ class LiteRTEngine:
 
     def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, 3) uint8 RGB -> (N, 1, 17, 3) or (N, 6, 56) float32."""
-        shape: Shape = batch.shape[1:3]
-        if shape not in self._graphs:
-            raise EngineError(
-                f"{self._path}: takes {shown(self.shapes)}, not {shape[0]}x{shape[1]}"
-            )
+        shape = check_shape(self._path, self.shapes, batch)
+        if not len(batch):
+            return np.empty((0, *self.spec.output_shape), np.float32)
         if len(batch) == 1 or self._pool is None:
             runner = self._prepared(shape, 1, self._threads)
             return np.stack([runner(picture) for picture in batch])
@@ -127,8 +125,3 @@ def check(path: Path, signature: Signature, spec: ModelSpec) -> None:
         )
     if signature.output != (1, *spec.output_shape):
         raise EngineError(f"{path}: gives {signature.output}, which is not {spec.name}'s output")
-
-
-def shown(shapes: frozenset[Shape]) -> str:
-    """Shapes as text: 192x192, 192x160, ..."""
-    return ", ".join(f"{h}x{w}" for h, w in sorted(shapes, reverse=True))

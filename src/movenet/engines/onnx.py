@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from movenet.engines import Shape
+from movenet.engines import Shape, check_shape
 from movenet.errors import EngineError
 from movenet.specs import ModelSpec, spec_of
 
@@ -36,8 +36,12 @@ class OnnxEngine:
         metadata = self._session.get_modelmeta().custom_metadata_map.get("movenet", "")
         self.spec = spec_of(str(path), metadata, spec)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        self._path = path
         if len(inputs) != 1 or inputs[0].type != "tensor(uint8)" or len(outputs) != 1:
             raise EngineError(f"{path}: has no decoding; export it without --heads")
+        if tuple(outputs[0].shape[1:]) != self.spec.output_shape:
+            gives = tuple(outputs[0].shape)
+            raise EngineError(f"{path}: gives {gives}, which is not {self.spec.name}'s output")
         self._input, self._sides = inputs[0].name, inputs[0].shape[1:3]
 
     @property
@@ -48,5 +52,6 @@ class OnnxEngine:
 
     def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, 3) uint8 RGB -> (N, 1, 17, 3) or (N, 6, 56) float32."""
+        check_shape(self._path, self.shapes, batch)
         output: NDArray[np.float32] = self._session.run(None, {self._input: batch})[0]
         return output

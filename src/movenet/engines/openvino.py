@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from movenet.engines import Shape
+from movenet.engines import Shape, check_shape
 from movenet.errors import EngineError
 from movenet.specs import ModelSpec, spec_of
 
@@ -34,7 +34,16 @@ class OpenVinoEngine:
             raise EngineError(f"{path}: OpenVINO cannot open it ({reason})") from error
         metadata = model.get_rt_info("movenet").astype(str) if model.has_rt_info("movenet") else ""
         self.spec = spec_of(str(path), metadata, spec)
-        self._sides = model.input(0).partial_shape
+        takes, gives = model.input(0), model.output(0).partial_shape
+        if (
+            len(model.inputs) != 1
+            or len(model.outputs) != 1
+            or takes.element_type != openvino.Type.u8
+        ):
+            raise EngineError(f"{path}: has no decoding; make one with movenet export")
+        if not gives[1:].compatible(openvino.PartialShape(list(self.spec.output_shape))):
+            raise EngineError(f"{path}: gives {gives}, which is not {self.spec.name}'s output")
+        self._path, self._sides = path, takes.partial_shape
 
     @property
     def shapes(self) -> frozenset[Shape] | None:
@@ -44,5 +53,6 @@ class OpenVinoEngine:
 
     def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, 3) uint8 RGB -> (N, 1, 17, 3) or (N, 6, 56) float32."""
+        check_shape(self._path, self.shapes, batch)
         output: NDArray[np.float32] = np.array(self._model(batch)[0])
         return output

@@ -106,12 +106,15 @@ def _offset(table: Table, number: int) -> int:
 def _count(table: Table, number: int) -> int:
     """How many entries a list has."""
     offset = _offset(table, number)
-    return table.VectorLen(offset) if offset else 0
+    count: int = table.VectorLen(offset) if offset else 0
+    if 4 * count > len(table.Bytes):  # each entry takes 4 bytes
+        raise IndexError(count)
+    return count
 
 
 def _item(table: Table, number: int, index: int) -> Table:
     """A table in a list."""
-    if index >= _count(table, number):
+    if not 0 <= index < _count(table, number):
         raise IndexError(index)
     return Table(table.Bytes, table.Indirect(table.Vector(_offset(table, number)) + 4 * index))
 
