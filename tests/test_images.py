@@ -653,3 +653,22 @@ def test_the_bundled_pictures_are_small_files_that_can_be_read(file, shape):
     path = Path(images.__file__).parent / "pictures" / file
     assert path.stat().st_size < 300_000
     assert images.read(path).shape == shape
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((4, 5, 3), np.uint8),
+        np.zeros((4, 5, 3), np.uint8)[:, ::-1],
+        np.zeros((4, 5, 4), np.uint8),
+        np.zeros((4, 5), np.uint8),
+        np.zeros((4, 5, 3), np.uint16),
+    ],
+)
+def test_a_plain_array_is_what_read_gives_back(array: np.ndarray) -> None:
+    assert images.is_plain(array) == (images.read(array) is array)
+
+
+def test_a_path_and_an_empty_array_are_not_plain() -> None:
+    assert not images.is_plain("photo.jpg")
+    assert not images.is_plain(np.zeros((0, 5, 3), np.uint8))

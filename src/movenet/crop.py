@@ -4,6 +4,7 @@ Coordinates are continuous: the top left corner of the top left pixel is (0, 0),
 (0.5, 0.5). Geometry is float64; x and y as everywhere outside the graphs.
 """
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +18,7 @@ from movenet.specs import MULTIPLE
 Letterbox = Literal["trim", "square"]
 Floats = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
+SAMPLING = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +88,23 @@ class CropRegion:
         picture is read once and not copied. `out` is filled and returned where given.
         """
         h, w = self.shape
-        # OpenCV puts whole numbers at pixel centres.
-        to_picture = np.array(
-            [
-                [self.step_x, 0, self.left + 0.5 * self.step_x - 0.5],
-                [0, self.step_y, self.top + 0.5 * self.step_y - 0.5],
-            ]
-        )
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        seen = cv2.warpAffine(
-            picture, to_picture, (w, h), dst=out, flags=flags, borderMode=cv2.BORDER_REPLICATE
-        )
+        seen = np.empty((h, w, 3), np.uint8) if out is None else out
         (first, last), (left, right) = self._inside(picture.shape[0], picture.shape[1])
-        seen[:first] = 0
-        seen[last:] = 0
-        seen[first:last, :left] = 0
-        seen[first:last, right:] = 0
-        return seen  # type: ignore[return-value]
+        if first < last:
+            # OpenCV puts whole numbers at pixel centres. Only the rows in the picture are sampled.
+            down = self.top + (first + 0.5) * self.step_y - 0.5
+            across = self.left + 0.5 * self.step_x - 0.5
+            to_picture = np.array([[self.step_x, 0, across], [0, self.step_y, down]])
+            cv2.warpAffine(
+                *(picture, to_picture, (w, last - first)),
+                dst=seen[first:last],
+                flags=SAMPLING,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+        for bar in (seen[:first], seen[last:], seen[first:last, :left], seen[first:last, right:]):
+            if bar.size:
+                bar.fill(0)
+        return seen
 
     def _inside(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """Input rows and columns, half open, whose centres lie in the picture."""
@@ -115,9 +117,10 @@ class CropRegion:
     def to_image(self, points: Floats) -> NDArray[np.float64]:
         """(..., 2) x, y in 0..1 of the input -> picture pixels. Undoes `to_input`."""
         h, w = self.shape
-        corner = np.array([self.left, self.top])
-        size = np.array([w * self.step_x, h * self.step_y])
-        return np.asarray(points * size + corner, np.float64)
+        size = (w * self.step_x, h * self.step_y)
+        made: NDArray[np.float64] = np.multiply(points, size, dtype=np.float64)
+        made += (self.left, self.top)
+        return made
 
     def to_input(self, points: Floats) -> NDArray[np.float64]:
         """(..., 2) x, y in picture pixels -> 0..1 of the input. Undoes `to_image`."""
@@ -141,6 +144,5 @@ def _smallest(shapes: Collection[tuple[int, int]], inside: tuple[int, int]) -> t
 def _between(low: float, high: float, count: int) -> tuple[int, int]:
     """The first and the end of the cells 0..count whose centres lie in low..high."""
     # A letterbox's edges are whole numbers but for rounding; 1e-6 keeps them from falling short.
-    first = int(np.clip(np.ceil(low - 0.5 - 1e-6), 0, count))
-    end = int(np.clip(np.floor(high - 0.5 + 1e-6) + 1, first, count))
-    return first, end
+    first = min(max(math.ceil(low - 0.5 - 1e-6), 0), count)
+    return first, min(max(math.floor(high - 0.5 + 1e-6) + 1, first), count)

@@ -104,6 +104,8 @@ class PoseEstimator:
         return self.estimate([self._read(picture)])[0]
 
     def _read(self, picture: Picture) -> Pixels:
+        if images.is_plain(picture):
+            return picture  # type: ignore[return-value]
         return images.read(picture, max_megapixels=self.max_megapixels)
 
     def estimate(self, pictures: Sequence[Pixels]) -> list[Poses]:
@@ -136,17 +138,15 @@ class PoseEstimator:
         self, output: NDArray[np.float32], region: CropRegion, image_size: tuple[int, int]
     ) -> Poses:
         """One row of the engine's output -> the people of that picture, in its pixels."""
-        found = people(output)
-        there = found.presence >= self.person_threshold
+        found = people(output).over(self.person_threshold)
         boxes = None
         if found.boxes_xyxy01 is not None:
-            corners = found.boxes_xyxy01[there].reshape(-1, 2)
-            boxes = region.to_image(corners).reshape(-1, 4)
+            boxes = region.to_image(found.boxes_xyxy01.reshape(-1, 2)).reshape(-1, 4)
         return Poses.from_arrays(
-            region.to_image(found.keypoints_xy01[there]),
-            found.keypoint_scores[there],
+            region.to_image(found.keypoints_xy01),
+            found.keypoint_scores,
             image_size=image_size,
             boxes=boxes,
-            scores=found.scores[there],
+            scores=found.scores,
             keypoint_threshold=self.keypoint_threshold,
         )

@@ -90,6 +90,18 @@ def read(source: Picture, *, max_megapixels: float = MAX_MEGAPIXELS) -> NDArray[
     raise ValueError(f"{label}: no picture; give one path, bytes, file, array, PIL image or tensor")
 
 
+def is_plain(source: object) -> bool:
+    """Whether `read` would give the very array back, as it does for the frames of a video."""
+    return (
+        isinstance(source, np.ndarray)
+        and source.dtype == np.uint8
+        and source.ndim == 3
+        and source.shape[2] == 3
+        and source.size > 0
+        and source.flags.c_contiguous
+    )
+
+
 def name(source: object) -> str:
     """A short name of a picture for messages, one line: its path, or its type as `<bytes>`."""
     if isinstance(source, str | os.PathLike):

@@ -28,6 +28,15 @@ class People(NamedTuple):
     scores: Floats  # (P,): instance score; for one person the mean keypoint score
     presence: Floats  # (P,): what says whether somebody is there; see `people`
 
+    def over(self, threshold: float) -> "People":
+        """Those whose presence is at least the threshold."""
+        there = self.presence >= threshold
+        if there.all():
+            return self
+        boxes = None if self.boxes_xyxy01 is None else self.boxes_xyxy01[there]
+        points, scores = self.keypoints_xy01[there], self.keypoint_scores[there]
+        return People(points, scores, boxes, self.scores[there], self.presence[there])
+
 
 def people(output: Floats) -> People:
     """One row of an engine's output, (1, 17, 3) or (6, 56), -> People.
@@ -112,8 +121,9 @@ class Poses:
             frame_index=frame_index,
             timestamp_s=timestamp_s,
         )
-        order = np.argsort(-person_scores, kind="stable")
-        return poses if np.array_equal(order, np.arange(count)) else poses._pick(order)
+        if (person_scores[:-1] >= person_scores[1:]).all():
+            return poses
+        return poses._pick(np.argsort(-person_scores, kind="stable"))
 
     def __len__(self) -> int:
         """The number of people."""
@@ -304,8 +314,9 @@ def _checked(
 
 def _extent(keypoints: Floats, scores: Floats, threshold: float) -> Floats:
     """(P, 17, 2), (P, 17) -> x1, y1, x2, y2 around the keypoints over the threshold, (P, 4)."""
-    seen = scores > threshold
-    seen |= ~seen.any(1, keepdims=True)  # nobody's box is empty
-    low = np.where(seen[..., None], keypoints, np.inf).min(1, initial=np.inf)
-    high = np.where(seen[..., None], keypoints, -np.inf).max(1, initial=-np.inf)
-    return np.concatenate([low, high], 1).astype(np.float32)
+    boxes = np.empty((len(keypoints), 4), np.float32)
+    for box, points, seen in zip(boxes, keypoints, scores > threshold, strict=True):
+        shown = points[seen] if seen.any() else points  # nobody's box is empty
+        shown.min(0, out=box[:2])
+        shown.max(0, out=box[2:])
+    return boxes
