@@ -502,21 +502,18 @@ def test_a_library_that_is_missing_is_named_with_its_remedy(
         assert printed(f"{start}sys.exit(main({arguments}))") == f"movenet: {said}\n"
 
 
-def test_threads_that_hush_a_stream_at_once_leave_it_as_it_was() -> None:
-    """LiteRT greets on it, so that each thread that opens a file hushes it."""
+def test_of_two_that_hush_a_stream_at_once_the_last_one_out_gives_it_back() -> None:
+    """LiteRT greets on it, so that each thread that prepares a graph hushes it for that time."""
     program = """
-import os, sys, threading, time
+import os, sys
 from movenet.silence import silence
-both = threading.Barrier(2)
-def hush(first, last):
-    both.wait()
-    time.sleep(first)
-    with silence(2):
-        os.write(2, b"a greeting")
-        time.sleep(last)
-threads = [threading.Thread(target=hush, args=times) for times in ((0, 0.2), (0.1, 0.2))]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
+one, other = silence(2), silence(2)
+one.__enter__()
+other.__enter__()
+os.write(2, b"one greets")
+one.__exit__(None, None, None)
+os.write(2, b"the other greets")
+other.__exit__(None, None, None)
 print("still there", file=sys.stderr)
 """
     assert printed(program) == "still there\n"

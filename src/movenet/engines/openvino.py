@@ -1,5 +1,6 @@
 """OpenVINO on a CPU, on files made by `movenet export --format openvino`."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -44,15 +45,19 @@ class OpenVinoEngine:
         if not gives[1:].compatible(openvino.PartialShape(list(self.spec.output_shape))):
             raise EngineError(f"{path}: gives {gives}, which is not {self.spec.name}'s output")
         self._path, self._sides = path, takes.partial_shape
+        self._alone = threading.Lock()  # a compiled model answers one call at a time
 
     @property
     def shapes(self) -> frozenset[Shape] | None:
         """The input shape in the file; None where it takes any."""
         h, w = self._sides[1], self._sides[2]
-        return frozenset([(h.get_length(), w.get_length())]) if h.is_static else None
+        return (
+            frozenset([(h.get_length(), w.get_length())]) if h.is_static and w.is_static else None
+        )
 
     def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, 3) uint8 RGB -> (N, 1, 17, 3) or (N, 6, 56) float32."""
         check_shape(self._path, self.shapes, batch)
-        output: NDArray[np.float32] = np.array(self._model(batch)[0])
+        with self._alone:
+            output: NDArray[np.float32] = np.array(self._model(batch)[0])
         return output

@@ -2,7 +2,8 @@
 
 What is unusual here:
 - Maps are planar, (17, h, w), so that a keypoint's best cell is one run of memory. The best row is
-  found first and then the best column in it; the first of equal ones wins in both.
+  found first and then the best column in it; the first of equal ones wins in both. (MultiPose's
+  weights are rounded differently here, so a tie of mirrored distances may go to its twin.)
 - MultiPose's Gaussian is the product of one over rows and one over columns, exp(a) exp(b), and
   its box is one of rows and one of columns; so the best row needs one product over all cells and
   people, where the graph has an exponential, four products and two comparisons.
