@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Union, overload
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 P = TypeVar("P", bound=Picture)
+REMEMBERED = 256  # sizes of pictures whose region is kept
 LARGEST_BATCH = 32  # inputs in one forward; memory, not speed, sets it
 
 
@@ -120,7 +122,7 @@ class PoseEstimator:
     def preprocess(self, pictures: Sequence[Pixels]) -> list[Batch]:
         """Sample every picture for the network, those of one input shape together."""
         side, shapes = self.engine.spec.side, self.engine.shapes
-        regions = [CropRegion.whole(p.shape[:2], side, self.letterbox, shapes) for p in pictures]
+        regions = [region_of(p.shape[:2], side, self.letterbox, shapes) for p in pictures]
         alike: dict[tuple[int, int], list[int]] = {}
         for index, region in enumerate(regions):
             alike.setdefault(region.shape, []).append(index)
@@ -139,14 +141,15 @@ class PoseEstimator:
     ) -> Poses:
         """One row of the engine's output -> the people of that picture, in its pixels."""
         found = people(output).over(self.person_threshold)
-        boxes = None
-        if found.boxes_xyxy01 is not None:
-            boxes = region.to_image(found.boxes_xyxy01.reshape(-1, 2)).reshape(-1, 4)
-        return Poses.from_arrays(
-            region.to_image(found.keypoints_xy01),
-            found.keypoint_scores,
-            image_size=image_size,
-            boxes=boxes,
-            scores=found.scores,
-            keypoint_threshold=self.keypoint_threshold,
-        )
+        return Poses.from_people(found, region.to_image, image_size, self.keypoint_threshold)
+
+
+@lru_cache(REMEMBERED)
+def region_of(
+    image_size: tuple[int, int],
+    side: int,
+    letterbox: Letterbox,
+    shapes: frozenset[tuple[int, int]] | None,
+) -> CropRegion:
+    """`CropRegion.whole`, remembered: the frames of a video are of one size."""
+    return CropRegion.whole(image_size, side, letterbox, shapes)

@@ -62,6 +62,7 @@ class LiteRTEngine:
         for signature in self._file.signatures:
             check(path, signature, self.spec)
             self._graphs[signature.input[1], signature.input[2]] = signature
+        self._shapes = frozenset(self._graphs)
         self._pool = ThreadPoolExecutor(threads, "litert") if threads > 1 else None
         # By number of threads, so that a graph of its own serves the single pictures.
         self._prepared = lru_cache(PREPARED)(self._prepare)
@@ -69,18 +70,19 @@ class LiteRTEngine:
     @property
     def shapes(self) -> frozenset[Shape]:
         """The input shapes in the file."""
-        return frozenset(self._graphs)
+        return self._shapes
 
     def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, 3) uint8 RGB -> (N, 1, 17, 3) or (N, 6, 56) float32."""
-        shape = check_shape(self._path, self.shapes, batch)
-        if not len(batch):
+        shape = check_shape(self._path, self._shapes, batch)
+        count = len(batch)
+        if count == 1:
+            return self._prepared(shape, 1, self._threads)(batch)
+        if not count:
             return np.empty((0, *self.spec.output_shape), np.float32)
-        if len(batch) == 1 or self._pool is None:
-            runner = self._prepared(shape, 1, self._threads)
-            return np.stack([runner(picture) for picture in batch])
         runner = self._prepared(shape, self._threads, 1)
-        return np.stack(list(self._pool.map(runner, batch)))
+        each = self._pool.map if self._pool else map
+        return np.concatenate(list(each(runner, np.split(batch, count))))
 
     def _prepare(self, shape: Shape, count: int, threads: int) -> "Runner":
         data = self._file.only(self._graphs[shape])
@@ -103,13 +105,13 @@ class Runner:
         self._input = interpreter.get_input_details()[0]["index"]
         self._output = interpreter.get_output_details()[0]["index"]
 
-    def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(H, W, 3) -> Google's tensor of it."""
+    def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """One picture, (1, H, W, 3), -> Google's tensor of it."""
         interpreter = self._free.get()
         try:
-            interpreter.set_tensor(self._input, picture[None])
+            interpreter.set_tensor(self._input, batch)
             interpreter.invoke()
-            output: NDArray[np.float32] = interpreter.get_tensor(self._output)[0]
+            output: NDArray[np.float32] = interpreter.get_tensor(self._output)
         finally:
             self._free.put(interpreter)
         return output
