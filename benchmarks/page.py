@@ -127,6 +127,12 @@ Google's TensorFlow.js files keep the constants of the decoding in float16, and 
 were converted from them. That shortens Lightning's coordinates by 0.024 %, by up to 0.05 px, which
 is what Google's rows show."""
 
+CUDA = """\
+## CUDA
+
+Nothing here ran on a GPU. `python benchmarks/gpu.py` measures one: batch 1 in a CUDA graph, and
+batches compiled in float16. The engine itself runs PyTorch eagerly there.
+"""
 WHOLE_FRAMES = f"""\
 ## {FRAMES_TITLE}
 
@@ -150,7 +156,7 @@ def page(report: dict[str, Any]) -> str:
     parts += ["## What each program does", peers_table(rows)]
     if report["failed"]:
         parts += ["## What did not run", "\n".join(failures(report["failed"]))]
-    parts += ["## How it was made", *origin(report)]
+    parts += [CUDA, "## How it was made", *origin(report)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -2,8 +2,8 @@
 
     python scripts/make_engines.py [--out FOLDER]
 
-The same weights give the same bytes, under any version of LiteRT. Each file is run and compared
-before it is kept.
+The same weights and version of the package give the same bytes, under any version of LiteRT: so
+run this at a release. Each file is run and compared before it is kept.
 """
 
 import argparse

@@ -374,3 +374,15 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_program_is_installed() -> None:
     assert shutil.which("movenet", path=str(Path(sys.executable).parent))
+
+
+def test_an_engine_that_cannot_be_opened_leaves_every_file_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results.jsonl"
+    results.write_text("an earlier run")
+    arguments = ["predict", str(ASTRONAUT), "--engine", "nowhere.tflite"]
+    assert main([*arguments, "--json", str(results), "--save", "drawn"]) == 2
+    assert capsys.readouterr().err == "movenet: nowhere.tflite: no such file\n"
+    assert results.read_text() == "an earlier run"
+    assert not Path("drawn").exists()

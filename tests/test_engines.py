@@ -16,7 +16,7 @@ import pytest
 
 from movenet import export, goldens, weights
 from movenet.engines import Engine, litert
-from movenet.engines.litert import LiteRTEngine
+from movenet.engines.litert import LiteRTEngine, Runner
 from movenet.engines.torch import TorchEngine
 from movenet.errors import EngineError
 from movenet.export.flatbuffer import File, Graph
@@ -523,8 +523,22 @@ def test_an_engine_is_silent() -> None:
     program = f"""
 import numpy as np
 from pathlib import Path
-from movenet.engines.litert import LiteRTEngine
+from movenet.engines.litert import LiteRTEngine, Runner
 LiteRTEngine(Path({str(weights.FOLDER / "lightning.tflite")!r}), threads=2)(
     np.zeros((3, 192, 96, 3), np.uint8))
 """
     assert printed(program) == ""
+
+
+def test_many_threads_prepare_no_more_than_a_batch_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    known = Runner._made
+
+    def counted(runner: Runner) -> object:
+        made.append(runner)
+        return known(runner)
+
+    monkeypatch.setattr(Runner, "_made", counted)
+    engine = LiteRTEngine(weights.FOLDER / "lightning.tflite", threads=256)
+    engine(np.zeros((2, 192, 96, 3), np.uint8))
+    assert 1 <= len(made) <= 2

@@ -13,6 +13,8 @@ from PIL import Image
 import movenet
 from movenet import PoseEstimator, Poses, images, pictures
 from movenet.errors import EngineError, ImageError
+from movenet.export import litert
+from movenet.export.job import Job
 from movenet.keypoints import INDEX, MIRROR
 from movenet.specs import ROWS
 
@@ -224,3 +226,30 @@ def test_threads_are_pytorch_s_where_it_runs() -> None:
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def small_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LiteRT file of shapes that are not the model's own."""
+    path = tmp_path_factory.mktemp("small") / "small.tflite"
+    job = Job(movenet.load("lightning"), "litert", "float16", ((64, 64), (128, 96)), fixed=True)
+    litert.export(job, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"),
+    [((100, 100), (128, 96)), ((400, 300), (128, 96)), ((300, 900), (128, 96))],
+)
+def test_a_file_of_another_size_sees_the_whole_picture_smaller(
+    small_file: Path, size: tuple[int, int], shape: tuple[int, int]
+) -> None:
+    estimator = PoseEstimator("lightning", engine=small_file, person_threshold=0.0)
+    picture = np.zeros((*size, 3), np.uint8)
+    (batch,) = estimator.preprocess([picture])
+    assert batch.inputs.shape == (1, *shape, 3)
+    region = batch.regions[0]
+    corners = region.to_input(np.array([[0.0, 0.0], [size[1], size[0]]]))
+    assert (corners >= -0.02).all()
+    assert (corners <= 1.02).all()
+    assert len(estimator(picture)) == 1

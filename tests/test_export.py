@@ -640,3 +640,18 @@ def test_the_earlier_port_s_script_writes_a_tflite_file(
         runpy.run_path(str(root / "export.py"), run_name="__main__")
     assert stop.value.code == 0
     assert asked == [["export", "--format", "litert", "--model", "thunder"]]
+
+
+@pytest.mark.parametrize("name", ["made.tflite", "made.tflite.certificate.json"])
+def test_a_folder_in_the_way_is_not_removed(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "mine").write_text("kept")
+    with pytest.raises(ExportError) as error:
+        quick(tmp_path)
+    assert str(error.value) == f"{tmp_path / name}: is a folder; name another file"
+    assert (tmp_path / name / "mine").read_text() == "kept"
+
+
+def test_a_shape_that_is_asked_for_twice_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "made.tflite"
+    assert export("lightning", "litert", path, shapes=[SMALL, SMALL]).shapes == ["64x64"]

@@ -1,6 +1,7 @@
 """Which engine runs a model, and what is imported for it."""
 
 import ctypes
+import hashlib
 import json
 import logging
 import os
@@ -334,7 +335,10 @@ def test_without_a_driver_torch_is_not_imported_to_ask_for_an_accelerator() -> N
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "movenet-pytorch" / movenet.__version__
+    manifest = json.loads((selection.SHIPPED / "manifest.json").read_text())
+    sums = {row["sha256"][:12] for row in manifest.values()}
+    assert len(sums) == 3
+    return tmp_path / "movenet-pytorch"
 
 
 @pytest.mark.slow
@@ -344,7 +348,7 @@ def test_an_engine_by_name_exports_once_and_then_opens_the_file(
 ) -> None:
     first = select_engine("lightning", engine="onnx", threads=1)
     assert isinstance(first, OnnxEngine)
-    assert sorted(path.name for path in cache.iterdir()) == [
+    assert sorted(path.name for path in cache.glob("*/*")) == [
         "lightning.onnx",
         "lightning.onnx.certificate.json",
     ]
@@ -377,11 +381,20 @@ def test_each_model_has_a_file_of_its_own_in_the_cache(
     monkeypatch.setattr(export, "export", write)
     for name in ("lightning", "thunder", "lightning"):
         said = refused(name, engine=kind)  # it is an empty file
-        assert said.startswith(f"{cache / (name + suffix)}: ")
-    assert made == [(name, kind, cache / f"{name}{suffix}") for name in ("lightning", "thunder")]
-    assert caplog.messages == [
-        f"exporting {name} as {kind}, once, into {cache}" for name in ("lightning", "thunder")
+        assert said.startswith(f"{place(cache, name) / (name + suffix)}: ")
+    assert made == [
+        (name, kind, place(cache, name) / f"{name}{suffix}") for name in ("lightning", "thunder")
     ]
+    assert caplog.messages == [
+        f"exporting {name} as {kind}, once, into {place(cache, name)}"
+        for name in ("lightning", "thunder")
+    ]
+
+
+def place(cache: Path, name: str) -> Path:
+    """The folder of a model's exports: the package's version and the weights' hash name it."""
+    digest = hashlib.sha256((weights.FOLDER / f"{name}.safetensors").read_bytes()).hexdigest()
+    return cache / f"{movenet.__version__}-{digest[:12]}"
 
 
 @pytest.mark.parametrize(
@@ -400,4 +413,4 @@ def test_the_cache_is_where_the_system_has_its_caches(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(Path, "home", lambda: Path("/home/me"))
-    assert export.cache_folder() == Path(wanted)
+    assert selection.cache_folder() == Path(wanted)

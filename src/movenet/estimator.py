@@ -151,5 +151,12 @@ def region_of(
     letterbox: Letterbox,
     shapes: frozenset[tuple[int, int]] | None,
 ) -> CropRegion:
-    """`CropRegion.whole`, remembered: the frames of a video are of one size."""
+    """`CropRegion.whole`, remembered: the frames of a video are of one size.
+
+    Where none of the engine's shapes holds the picture at the model's side, it is seen smaller.
+    """
+    if shapes and letterbox == "trim":
+        height, width = image_size
+        scale = max(min(h / height, w / width) for h, w in shapes)
+        side = max(1, min(side, int(scale * max(height, width) + 1e-6)))
     return CropRegion.whole(image_size, side, letterbox, shapes)

@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from movenet import specs
 from movenet.engines import Engine, Shape
 from movenet.errors import EngineError
+from movenet.silence import silence
 from movenet.specs import ModelSpec
 
 if TYPE_CHECKING:
@@ -61,15 +63,13 @@ def select_engine(
         raise EngineError(f"engine {kind}: runs files; export the network first (movenet export)")
     if device not in ("auto", "cpu"):
         raise EngineError(f"--device {device}: only --engine torch runs there; {kind} needs cpu")
-    threads = threads or default_threads()
+    asked, threads = threads, threads or default_threads()
     if path is not None:
         return open_file(path, threads=threads, spec=spec)
     if kind == "litert":
-        return _Shipped(spec, threads)
+        return _Shipped(spec, threads, asked)
     opened = _opener(kind)  # a missing library is said before anything is exported
-    from movenet import export
-
-    return opened(export.kept(spec, kind), threads=threads, spec=spec)
+    return opened(kept(spec, kind), threads=threads, spec=spec)
 
 
 def open_file(path: Path, *, threads: int, spec: ModelSpec | None = None) -> Engine:
@@ -92,6 +92,30 @@ def _opener(kind: str) -> Callable[..., Engine]:
     from movenet.engines.openvino import OpenVinoEngine
 
     return OpenVinoEngine
+
+
+def kept(spec: ModelSpec, kind: str) -> Path:
+    """The shipped model as a file of that engine, exported once, in the user's cache folder.
+
+    Named by the package's version and the weights' hash, so that neither is mistaken for another.
+    """
+    weights = json.loads((SHIPPED / "manifest.json").read_text())[spec.name]["sha256"]
+    folder = cache_folder() / f"{version('movenet-pytorch')}-{weights[:12]}"
+    suffix = next(ending for ending, engine in FILES.items() if engine == kind)
+    path = folder / f"{spec.name}{suffix}"
+    if not path.is_file():
+        from movenet import export
+
+        log.warning("exporting %s as %s, once, into %s", spec.name, kind, folder)
+        with silence(1, 2):  # converters talk a lot; their errors come as exceptions
+            export.export(spec.name, kind, path)
+    return path
+
+
+def cache_folder() -> Path:
+    """Where exports for engines are kept: XDG_CACHE_HOME, LOCALAPPDATA or ~/.cache."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(base) if base else Path.home() / ".cache") / "movenet-pytorch"
 
 
 def default_threads() -> int:
@@ -155,14 +179,14 @@ def _torch(model: Union[str, "MoveNet"], device: str, threads: int | None) -> En
 class _Shipped:
     """The LiteRT file of the package; PyTorch for a shape that is not in it."""
 
-    def __init__(self, spec: ModelSpec, threads: int):
+    def __init__(self, spec: ModelSpec, threads: int, asked: int | None):
         from movenet.engines.litert import LiteRTEngine
 
         path = SHIPPED / f"{spec.name}.tflite"
         sha256 = json.loads((SHIPPED / "litert.json").read_text())[path.name]
         self._litert = LiteRTEngine(path, threads=threads, spec=spec, sha256=sha256)
         self._torch: Engine | None = None
-        self._threads = threads
+        self._asked = asked
         self.spec, self.runtime = spec, self._litert.runtime
 
     @property
@@ -177,5 +201,5 @@ class _Shipped:
             return self._litert(batch)
         if self._torch is None:
             log.warning("the LiteRT file has no %dx%d: running it on PyTorch", *shape)
-            self._torch = _torch(self.spec.name, "cpu", self._threads)
+            self._torch = _torch(self.spec.name, "cpu", self._asked)
         return self._torch(batch)

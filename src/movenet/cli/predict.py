@@ -127,8 +127,8 @@ def run(args: argparse.Namespace) -> int:
     paths = find_sources(args, folder, report)
     if paths:
         with ExitStack() as stack:
+            estimator = open_estimator(args)  # before a file is made or written over
             outputs = open_outputs(args, folder, paths, stack)
-            estimator = open_estimator(args)
             stack.callback(report.print_summary)  # after an interrupt too
             process(estimator, list(batches(paths, args.batch)), outputs, report)
     else:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from movenet.engines import Shape, check_shape
 from movenet.errors import EngineError
+from movenet.silence import silence
 from movenet.specs import ModelSpec, spec_of
 
 try:
@@ -27,9 +28,10 @@ class OpenVinoEngine:
         # float32 as asked: OpenVINO would take bfloat16 where the processor has it.
         settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
         try:
-            core = openvino.Core()
-            model = core.read_model(path)
-            self._model = core.compile_model(model, "CPU", settings)
+            with silence(2):  # it talks of what it cannot parse; errors come as exceptions
+                core = openvino.Core()
+                model = core.read_model(path)
+                self._model = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise EngineError(f"{path}: OpenVINO cannot open it ({reason})") from error

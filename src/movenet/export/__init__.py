@@ -6,7 +6,6 @@ differs by more than its precision allows is not kept.
 
 import importlib
 import importlib.util
-import logging
 import os
 import shutil
 import tempfile
@@ -14,7 +13,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
@@ -24,8 +22,7 @@ from movenet.export import certificate
 from movenet.export.certificate import Certificate, Pixels, Shape
 from movenet.export.job import CALIBRATED, Job
 from movenet.model import MoveNet
-from movenet.silence import silence
-from movenet.specs import MULTIPLE, ModelSpec
+from movenet.specs import MULTIPLE
 
 FORMATS = {
     "litert": "litert",
@@ -37,7 +34,6 @@ FORMATS = {
     "executorch": "executorch",
     "coreml": "coreml",
 }
-log = logging.getLogger("movenet")
 CERTIFICATE = ".certificate.json"  # after the file's name
 
 
@@ -86,6 +82,9 @@ def export(  # noqa: PLR0913 (each is a choice of the user's)
     target = Path(path or f"{job.spec.name}{maker.SUFFIX}")
     if not target.name.endswith(maker.SUFFIX):
         raise ExportError(f"{target}: a {format} file is called NAME{maker.SUFFIX}")
+    for place in (target, target.with_name(f"{target.name}{CERTIFICATE}")):
+        if place.is_dir() and not (place / "Manifest.json").is_file():  # a Core ML package has one
+            raise ExportError(f"{place}: is a folder; name another file")
     try:
         with staging(target) as folder:
             return made(job, maker, folder, target)
@@ -164,7 +163,8 @@ def make_job(
         default = (square, (spec.side, spec.side // 2), (spec.side - 2 * MULTIPLE, spec.side))
     else:
         default = (square,)
-    return Job(model, format, precision, shapes or default, fixed=bool(shapes), heads=heads)
+    shapes = tuple(dict.fromkeys(shapes)) or default
+    return Job(model, format, precision, shapes, fixed=bool(shapes), heads=heads)
 
 
 def with_pictures(job: Job, calibration: Sequence[str | Path], check: Sequence[str | Path]) -> Job:
@@ -211,19 +211,3 @@ def staging(target: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def kept(spec: ModelSpec, format: str) -> Path:
-    """The shipped model in a format, exported once and kept in the user's cache folder."""
-    path = cache_folder() / version("movenet-pytorch") / f"{spec.name}{find(format).SUFFIX}"
-    if not path.is_file():
-        log.warning("exporting %s as %s, once, into %s", spec.name, format, path.parent)
-        with silence(1, 2):  # converters talk a lot; their errors come as exceptions
-            export(spec.name, format, path)
-    return path
-
-
-def cache_folder() -> Path:
-    """Where exports for engines are kept: XDG_CACHE_HOME, LOCALAPPDATA or ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    return (Path(base) if base else Path.home() / ".cache") / "movenet-pytorch"

@@ -1,7 +1,7 @@
 """The proof that travels with an exported file: what its own runtime gives, beside PyTorch.
 
-A file is compared on whole pictures at every input shape that it has (two where it takes any), and
-a planted network that went through the same exporter shows that every cell is found.
+A file is compared on whole pictures at every input shape that it has (three where it takes any),
+and a planted network that went through the same exporter shows that every cell is found.
 """
 
 import hashlib

@@ -2,7 +2,7 @@
 
 What is unusual here:
 - The stem, the first stage, the pyramid and the heads stay in float32: they are a sixth of the
-  time and most of the error (docs/decisions/005-litert.md has the figures).
+  time and most of the error (docs/decisions/006-int8.md has the figures).
 - The channels of a bottleneck are brought to one range first, which is exact, since nothing
   nonlinear lies between its two convolutions (cross-layer equalisation, Nagel et al. 2019).
 - A convolution's bias is corrected by how far int8 moved the mean of its output (bias correction,
