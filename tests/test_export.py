@@ -130,6 +130,14 @@ def test_confident_keypoints_alone_count_in_the_mean_and_the_share_moved(
     ]
 
 
+def test_nothing_confident_is_no_proof() -> None:
+    measured = errors([0.0], [0.0], [0.1])
+    assert certificate.failures("int8", measured, 0) == [
+        "no confident keypoint to compare; give --check pictures that show people"
+    ]
+    assert certificate.failures("float32", measured, 0) == []
+
+
 @pytest.mark.parametrize(
     ("measured", "missed", "line"),
     [

@@ -225,6 +225,8 @@ def failures(precision: str, errors: Errors, missed_cells: int) -> list[str]:
         )
         if limit is not None and not value <= limit  # not a number fails as well
     ]
+    if limits.mean_px is not None and not seen.any():
+        found.append("no confident keypoint to compare; give --check pictures that show people")
     if missed_cells:
         found.append(f"{missed_cells} planted peaks missed")
     return found
