@@ -68,7 +68,14 @@ def away(tmp_path):
 
 @pytest.mark.parametrize(
     ("ending", "least"),
-    [(".safetensors", 2 * 3), (".json", 1), (".png", 3), ("/CREDITS.md", 1), ("/py.typed", 1)],
+    [
+        (".safetensors", 2 * 3),
+        (".tflite", 3),
+        (".json", 2),
+        (".png", 3),
+        ("/CREDITS.md", 1),
+        ("/py.typed", 1),
+    ],
 )
 def test_the_wheel_holds_weights_goldens_and_pictures(names, ending, least):
     assert sum(name.endswith(ending) for name in names) >= least
@@ -77,6 +84,10 @@ def test_the_wheel_holds_weights_goldens_and_pictures(names, ending, least):
 @pytest.mark.parametrize("licence", ["LICENSE", "NOTICE", "LICENSES/Apache-2.0.txt"])
 def test_the_wheel_holds_the_licences(names, licence):
     assert any(name.endswith(f".dist-info/licenses/{licence}") for name in names)
+
+
+def test_the_wheel_is_small_enough_to_ship(wheel):
+    assert wheel.stat().st_size < 60e6
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(names):

@@ -171,6 +171,8 @@ def with_pictures(job: Job, calibration: Sequence[str | Path], check: Sequence[s
     """The job with its pictures read. ExportError where one serves both ends."""
     if calibration and job.precision != "int8":
         raise ValueError(f"calibration pictures are for int8, not {job.precision}")
+    if job.precision == "int8" and not calibration:
+        raise ValueError("int8 needs pictures to measure ranges on: --calibration DIR")
     sources = spread(images.find(list(calibration)), CALIBRATED) if calibration else []
     measured, own = read(sources), certificate.bundled()
     held = {picture.tobytes() for picture in own}

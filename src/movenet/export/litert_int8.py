@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from movenet.errors import ExportError
 from movenet.export.certificate import Shape, fitted
 from movenet.export.litert_network import Quantisation
 from movenet.model import TAPPED, InvertedResidual, MoveNet
@@ -35,12 +34,7 @@ RELU6_NAMES = ("expand", "depthwise", "last")
 def quantise(
     model: MoveNet, pictures: tuple[Pixels, ...], shape: Shape
 ) -> tuple[MoveNet, Quantisation]:
-    """The network made ready for int8, equal to the given one in float32, and its ranges.
-
-    ExportError without calibration pictures.
-    """
-    if not pictures:
-        raise ExportError("int8 needs pictures to measure ranges on: --calibration DIR")
+    """The network made ready for int8, and its ranges, measured on at least one picture."""
     batch = np.stack([fitted(picture, shape) for picture in pictures])
     images = torch.from_numpy(batch).permute(0, 3, 1, 2)
     with torch.no_grad():
