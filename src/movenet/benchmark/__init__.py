@@ -72,7 +72,7 @@ class Results:
     streams: on LiteRT, for each size over 1, single-thread streams (first) and the batch (second);
     the ratio is the batch's speed over the streams'.
     estimator: a whole PoseEstimator on a 1280x720 array (first) and the network on the input that
-    it makes of it (second); null where the engine has no shape that holds that picture.
+    it makes of it (second).
     vs: the network (first) and the other file (second); null without one.
 
     Rows are as in Row, with {median_ms, p95_ms} as `time` and {px, confident_px, coordinates,
@@ -91,7 +91,7 @@ class Results:
     total: Row
     batches: list[Row]
     streams: list[Compared]
-    estimator: Compared | None
+    estimator: Compared
     vs: Compared | None
 
     def to_json(self) -> str:

@@ -76,11 +76,9 @@ def streams_line(found: Compared, threads: int) -> str:
     return f"{name}{interval(found.ratio)}; {rates}"
 
 
-def around_line(found: Compared | None) -> str:
+def around_line(found: Compared) -> str:
     """Everything around the network."""
     name = "estimator over network: "
-    if found is None:
-        return f"{name}not timed, since the engine has no shape that holds 1280x720"
     if found.ratio is None:
         return f"{name}{unranked(found)}"
     whole, network = (row.time.median_ms for row in (found.first, found.second))

@@ -153,8 +153,7 @@ def estimator_trials(
 ) -> tuple[Trial, Trial]:
     """A whole estimator on a 1280x720 frame with the picture in it, and its network alone.
 
-    The bars are trimmed, as an estimator does by itself. ValueError where the engine has no input
-    shape that holds the frame.
+    The bars are trimmed, as an estimator does by itself.
     """
     trimming = copy.copy(estimator)  # the same engine
     trimming.letterbox = "trim"
