@@ -673,3 +673,14 @@ def test_a_folder_in_the_way_is_not_removed(tmp_path: Path, name: str) -> None:
 def test_a_shape_that_is_asked_for_twice_is_one(tmp_path: Path) -> None:
     path = tmp_path / "made.tflite"
     assert export("lightning", "litert", path, shapes=[SMALL, SMALL]).shapes == ["64x64"]
+
+
+@pytest.mark.parametrize("name", ["litert", "onnx", "openvino", "exported-program"])
+def test_a_size_is_fixed_only_where_one_is_asked_for(lightning: MoveNet, name: str) -> None:
+    maker = exports.find(name)
+    free = exports.make_job(lightning, name, maker, None, (), False)
+    assert not free.fixed
+    assert len(free.shapes) >= 3
+    asked = exports.make_job(lightning, name, maker, None, (SMALL, SMALL), False)
+    assert asked.fixed
+    assert asked.shapes == (SMALL,)

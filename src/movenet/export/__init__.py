@@ -154,7 +154,8 @@ def make_job(
     for h, w in shapes:
         if h < MULTIPLE or w < MULTIPLE or h % MULTIPLE or w % MULTIPLE:
             raise ValueError(f"the sides of a shape are multiples of {MULTIPLE}, not {h}x{w}")
-    if len(shapes) > 1 and format != "litert":
+    asked = tuple(dict.fromkeys(shapes))
+    if len(asked) > 1 and format != "litert":
         raise ValueError(f"a {format} file has one shape; litert files have several")
     square = (spec.side, spec.side)
     if format == "litert":
@@ -163,8 +164,7 @@ def make_job(
         default = (square, (spec.side, spec.side // 2), (spec.side - 2 * MULTIPLE, spec.side))
     else:
         default = (square,)
-    shapes = tuple(dict.fromkeys(shapes)) or default
-    return Job(model, format, precision, shapes, fixed=bool(shapes), heads=heads)
+    return Job(model, format, precision, asked or default, fixed=bool(asked), heads=heads)
 
 
 def with_pictures(job: Job, calibration: Sequence[str | Path], check: Sequence[str | Path]) -> Job:
