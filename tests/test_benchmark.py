@@ -19,15 +19,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from PIL import Image
 
-from movenet import PoseEstimator, pictures
-from movenet.benchmark import Row, finite, text
+from movenet import PoseEstimator, pictures, weights
+from movenet.benchmark import Row, equality, finite, text
 from movenet.benchmark.equality import TOLERANCE, compare
-from movenet.benchmark.machine import Machine, cpu_name, named, this_machine
 from movenet.benchmark.rounds import Ratio, Spread, bootstrap, clock_of, interleaved
 from movenet.benchmark.stages import STAGES, sample, stage_rows, stage_times
 from movenet.benchmark.trials import Streams, Subject, Trial, compared, frame
 from movenet.cli import main
 from movenet.errors import EngineError
+from movenet.machine import Machine, cpu_name, named, this_machine
 from movenet.specs import SPECS, ModelSpec
 
 Floats = NDArray[np.float32]
@@ -263,6 +263,34 @@ def test_what_differs_has_no_pictures_a_second() -> None:
     assert (foreign.ranks, foreign.pictures_per_s) == (True, 50)
 
 
+@pytest.mark.parametrize(("moved", "ranks"), [(8, True), (9, False)])
+def test_a_foreign_file_that_moves_most_keypoints_is_another_network(
+    moved: int, ranks: bool
+) -> None:
+    wanted = np.full((1, 1, 17, 3), 0.5, np.float32)
+    got = wanted.copy()
+    got[0, 0, :moved, 0] += 4.1 / 64  # a cell is 4 px
+    found = compare(got, wanted, (64, 32))
+    row = Row.of("theirs", np.full((3, 1), 20.0), equality=found, foreign=True)
+    assert (row.ranks, found.equal) == (ranks, False)
+    assert not compare(np.full_like(got, np.nan), wanted, (64, 32)).equal
+    assert compare(np.full_like(got, np.nan), wanted, (64, 32)).another
+
+
+@pytest.mark.parametrize(
+    ("px", "points", "equal"), [(0.69, 17, True), (0.71, 17, False), (5, 1, False), (3.9, 3, True)]
+)
+def test_int8_is_judged_by_the_limits_of_its_certificate(
+    px: float, points: int, equal: bool
+) -> None:
+    wanted = np.full((1, 1, 17, 3), 0.5, np.float32)
+    got = wanted.copy()
+    got[0, 0, :points, 1] += px / 32
+    got[..., 2] += 0.1
+    assert compare(got, wanted, (64, 32), "int8").equal == equal
+    assert not compare(got, wanted, (64, 32)).equal
+
+
 # What takes turns
 
 
@@ -468,6 +496,12 @@ def test_a_foreign_file_is_given_its_own_type(kind: str) -> None:
     assert_allclose(file(prepared[1:]), np.full((1, 1, 17, 3), 1.0), rtol=1e-6)
 
 
+def test_a_file_of_ours_that_is_another_network_is_refused() -> None:
+    with pytest.raises(EngineError) as error:
+        foreign(weights.FOLDER / "thunder.tflite")
+    assert str(error.value).endswith("holds thunder, not lightning; say --model thunder")
+
+
 def test_a_file_that_leaves_its_sides_open_takes_ours() -> None:
     path = tflite("open.tflite", takes=(1, 1, 1, 3), gives=(1, 6, 56), open_sides=True)
     file = foreign(path, "multipose")
@@ -513,6 +547,7 @@ def test_the_command_prints_and_writes_all(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The real thing, short: LiteRT, PyTorch, a foreign file, JSON and a plot."""
+    monkeypatch.setattr(equality, "ANOTHER", 1)  # what stands for theirs has all keypoints in one
     monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
     theirs = tflite("theirs.tflite", takes=(1, 96, 96, 3))
     arguments = ["--threads", "2", "--runs", "3", "--batch", "1", "2", "--shape", "192x96"]
@@ -574,7 +609,9 @@ def check_json(record: dict[str, Any]) -> None:
     for row in [record["total"], *record["batches"]]:
         assert set(row) == {"name", "pictures", "time", "equality", "ranks", "pictures_per_s"}
         assert set(row["time"]) == {"median_ms", "p95_ms"}
-        assert set(row["equality"]) == {"px", "confident_px", "coordinates", "scores"}
+        assert set(row["equality"]) == {
+                "px", "confident_px", "mean_px", "moved", "coordinates", "scores", "equal",
+            }  # fmt: skip
         assert row["ranks"] is True
         assert row["pictures_per_s"] > 0
     (streams,) = record["streams"]

@@ -80,6 +80,14 @@ def test_an_engine_gives_what_pytorch_gives(engine: Engine, torch_lightning: Tor
         np.testing.assert_allclose(found, torch_lightning(batch), rtol=0, atol=ATOL)
 
 
+@every_engine
+def test_what_is_no_batch_of_pictures_is_refused(engine: Engine) -> None:
+    batch = pictures(1)
+    for wrong in (batch[0], batch.astype(np.float32), batch[..., :1]):
+        with pytest.raises(ValueError, match=r"^an engine takes uint8 \(N, H, W, 3\), RGB, not "):
+            engine(wrong)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("spec", ROWS[1:], ids=lambda row: row.name)
 def test_litert_gives_what_pytorch_gives_for_the_other_models(spec: ModelSpec) -> None:
     engine = LiteRTEngine(weights.FOLDER / f"{spec.name}.tflite", threads=2, spec=spec)

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -189,7 +190,9 @@ def test_an_export_is_a_file_and_its_certificate_and_nothing_else(tmp_path: Path
     assert proof["cells"] == 16 * 16
     assert proof["missed_cells"] == 0
     assert proof["max_px"] < 0.02
-    assert set(proof["versions"]) == {"movenet-pytorch", "torch", "python"}
+    assert set(proof["versions"]) == {"ai-edge-litert"}
+    assert {"movenet-pytorch", "torch", "python"} <= set(proof["machine"]["versions"])
+    assert (proof["threads"], proof["together"]) == (2, True)
 
 
 def test_a_file_says_what_it_is(tmp_path: Path) -> None:
@@ -544,7 +547,7 @@ def test_a_bundled_picture_is_no_calibration(tmp_path: Path) -> None:
 
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "made.onnx"
-    with pytest.raises(ExportError) as error:
+    with pytest.raises(ValueError, match=r".") as error:
         export("lightning", "litert", path)
     assert str(error.value) == f"{path}: a litert file is called NAME.tflite"
 
@@ -590,6 +593,32 @@ def test_a_full_disk_is_named_and_left_as_it_was(full_disk: Path) -> None:
         export("lightning", "litert", path, shapes=[SMALL])
     assert str(error.value) == f"{path}: cannot be written (No space left on device)"
     assert os.listdir(full_disk) == []
+
+
+def test_folders_that_were_made_for_nothing_are_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificate, "failures", lambda *_: ["too far"])
+    (tmp_path / "there").mkdir()
+    with pytest.raises(ExportError, match="not kept, too far"):
+        quick(tmp_path / "there" / "a" / "b")
+    assert os.listdir(tmp_path / "there") == []
+
+
+TERMINATED = """
+import os, signal, sys
+from movenet.cli import main
+from movenet.export import certificate
+certificate.failures = lambda *_: os.kill(os.getpid(), signal.SIGTERM)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_terminated_export_leaves_nothing(tmp_path: Path) -> None:
+    options = ["export", "--format", "litert", "--shape", "64x64", "--out", "made/a.tflite"]
+    ended = subprocess.run([sys.executable, "-c", TERMINATED, *options], cwd=tmp_path)
+    assert ended.returncode == 143
+    assert os.listdir(tmp_path) == []
 
 
 # The command

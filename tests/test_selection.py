@@ -133,10 +133,10 @@ def test_an_unknown_model_is_refused(engine: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ["auto", "litert", "torch", "onnx", "openvino"])
-@pytest.mark.parametrize("threads", [0, -1, 257, 1000])
-def test_threads_are_from_1_to_256(engine: str, threads: int) -> None:
+@pytest.mark.parametrize("threads", [0, -1, 257, 1000, 2.5])
+def test_threads_are_from_1_to_256(engine: str, threads: float) -> None:
     with pytest.raises(ValueError, match=f"^threads must be from 1 to 256, not {threads}$"):
-        select_engine("lightning", engine=engine, threads=threads)
+        select_engine("lightning", engine=engine, threads=threads)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("threads", [1, MOST_THREADS])

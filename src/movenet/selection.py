@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movenet import specs
-from movenet.engines import Engine, Shape
+from movenet.engines import Engine, Shape, check_batch
 from movenet.errors import EngineError
 from movenet.silence import silence
 from movenet.specs import ModelSpec
@@ -49,8 +49,8 @@ def select_engine(
     CPU threads; None takes the cores there are, at most 4, and leaves PyTorch's own choice.
     Raises ValueError for an unknown name or count, and EngineError for what is missing or broken.
     """
-    if threads is not None and not 1 <= threads <= MOST_THREADS:
-        raise ValueError(f"threads must be from 1 to {MOST_THREADS}, not {threads}")
+    if threads is not None and not (isinstance(threads, int) and 1 <= threads <= MOST_THREADS):
+        raise ValueError(f"threads must be from 1 to {MOST_THREADS}, not {threads!r}")
     kind, path = parse_engine(engine)
     own = not isinstance(model, str)
     spec = specs.find(model) if isinstance(model, str) else model.spec
@@ -196,6 +196,7 @@ class _Shipped:
 
     def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, 3) uint8 RGB -> (N, 1, 17, 3) or (N, 6, 56) float32."""
+        check_batch(batch)
         shape = batch.shape[1:3]
         if shape in (self._litert.shapes or ()):
             return self._litert(batch)

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from movenet.benchmark.equality import Equality
-from movenet.benchmark.machine import Machine
 from movenet.benchmark.rounds import Ratio, Spread, Times
 from movenet.engines import Shape
+from movenet.machine import Machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Row:
     """A thing that was timed; `time` is that of one call, which does `pictures` pictures.
 
     `equality` is None where it gives no keypoints. What is ours and differs does not rank, and
-    has no `pictures_per_s`.
+    has no `pictures_per_s`; nor does a foreign file that moves most keypoints.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Row:
     ) -> "Row":
         """Times (rounds,) or (rounds, calls) in milliseconds a call -> their row."""
         time = Spread.of(times)
-        ranks = foreign or equality is None or equality.equal
+        ranks = equality is None or (not equality.another if foreign else equality.equal)
         rate = pictures / time.median_ms * 1e3 if ranks else None
         return cls(name, pictures, time, equality, ranks, rate)
 
@@ -75,8 +75,9 @@ class Results:
     it makes of it (second).
     vs: the network (first) and the other file (second); null without one.
 
-    Rows are as in Row, with {median_ms, p95_ms} as `time` and {px, confident_px, coordinates,
-    scores} as `equality`; comparisons as in Compared, with {median, low, high, rounds} as `ratio`.
+    Rows are as in Row, with {median_ms, p95_ms} as `time` and {px, confident_px, mean_px,
+    moved, coordinates, scores, equal} as `equality`; comparisons as in Compared, with {median, low,
+    high, rounds} as `ratio`.
     """
 
     machine: Machine

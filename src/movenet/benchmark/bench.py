@@ -61,7 +61,8 @@ class Bench:
         shape = input_shape(estimator.engine, asked)
         reference = TorchEngine(asked.model, device="cpu")
         inputs = [sample(estimator, picture, shape).inputs for picture in pictures.values()]
-        subject = Subject.of(np.concatenate(inputs), reference)
+        precision = getattr(estimator.engine, "precision", "float32")
+        subject = Subject.of(np.concatenate(inputs), reference, precision)
         clock = clock_of(estimator.engine)
         return cls(asked, estimator, reference, pictures, subject, rounds, clock)
 
@@ -118,7 +119,9 @@ class Bench:
     def around(self) -> Compared:
         """A whole estimator on a 1280x720 array, and its network."""
         first = next(iter(self.pictures.values()))
-        pair = trials.estimator_trials(self.estimator, first, self.reference)
+        pair = trials.estimator_trials(
+            self.estimator, first, self.reference, self.subject.precision
+        )
         return trials.compared(pair, rounds=self.rounds, clock=self.clock)
 
     def versus(self, other: "ForeignFile") -> Compared:

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movenet.engines import Shape
+from movenet.engines.tflite import TFLiteFile
 from movenet.errors import EngineError
 from movenet.silence import silence
-from movenet.specs import MULTIPLE, ModelSpec
+from movenet.specs import MULTIPLE, ModelSpec, spec_of
 
 try:
     from ai_edge_litert.interpreter import Interpreter
@@ -40,6 +41,7 @@ class ForeignFile:
                 self._interpreter = Interpreter(model_content=data, num_threads=threads)
         except ValueError as error:
             raise self._wrong("not a whole TFLite file; download it again") from error
+        self._check_model(data, spec)
         self._input, self.kind, self.shape = self._picture_input(shape)
         self._output = self._only_output()
         self._check(spec)
@@ -84,6 +86,15 @@ class ForeignFile:
                 f"gives {len(outputs)} tensors, not Google's one; name a file with the decoding"
             )
         return int(outputs[0]["index"])
+
+    def _check_model(self, data: bytes, spec: ModelSpec) -> None:
+        """A file of ours says which network it is; others do not."""
+        try:
+            metadata = TFLiteFile(data).metadata.get("movenet")
+        except ValueError:  # a file that LiteRT can open, and our reader cannot
+            return
+        if metadata:
+            spec_of(f"--vs {self._path}", metadata, spec)
 
     def _check(self, spec: ModelSpec) -> None:
         """Run it once, on black."""

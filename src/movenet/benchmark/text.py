@@ -3,9 +3,9 @@
 from movenet.benchmark import Compared, Row
 from movenet.benchmark.bench import Bench
 from movenet.benchmark.equality import Equality
-from movenet.benchmark.machine import Machine
 from movenet.benchmark.rounds import Ratio
 from movenet.engines import Shape
+from movenet.machine import Machine
 
 BESIDE = "difference from PyTorch float32"
 STAGE_HEAD = f"{'one picture':<27}{'median':>11}{'p95':>11}{'pictures/s':>12}  {BESIDE}"

@@ -31,15 +31,16 @@ FEWEST_ROUNDS = 10  # of two that are compared: fewer give no interval
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Inputs, and what PyTorch float32 on the CPU gives for them."""
+    """Inputs, what PyTorch float32 on the CPU gives for them, and the arithmetic that is judged."""
 
     inputs: Inputs  # (N, H, W, 3)
     wanted: Floats  # (N, 1, 17, 3) or (N, 6, 56)
+    precision: str = "float32"
 
     @classmethod
-    def of(cls, inputs: Pixels, reference: Network) -> "Subject":
+    def of(cls, inputs: Pixels, reference: Network, precision: str = "float32") -> "Subject":
         """Inputs with the reference's answers, one at a time."""
-        return cls(inputs, np.concatenate([reference(row[None]) for row in inputs]))
+        return cls(inputs, np.concatenate([reference(row[None]) for row in inputs]), precision)
 
     @property
     def shape(self) -> Shape:
@@ -56,7 +57,7 @@ class Subject:
         rows = self._rows(size)
         wanted = [self.wanted[rows[index]] for index, _ in given]
         got = [output for _, output in given]
-        return compare(np.concatenate(got), np.concatenate(wanted), self.shape)
+        return compare(np.concatenate(got), np.concatenate(wanted), self.shape, self.precision)
 
     def _rows(self, size: int) -> NDArray[np.intp]:
         """(batches, size): which inputs are in which batch."""
@@ -149,7 +150,7 @@ def stream_trials(
 
 
 def estimator_trials(
-    estimator: PoseEstimator, picture: Pixels, reference: Network
+    estimator: PoseEstimator, picture: Pixels, reference: Network, precision: str = "float32"
 ) -> tuple[Trial, Trial]:
     """A whole estimator on a 1280x720 frame with the picture in it, and its network alone.
 
@@ -158,7 +159,7 @@ def estimator_trials(
     trimming = copy.copy(estimator)  # the same engine
     trimming.letterbox = "trim"
     shown = frame(picture)
-    subject = Subject.of(trimming.preprocess([shown])[0].inputs, reference)
+    subject = Subject.of(trimming.preprocess([shown])[0].inputs, reference, precision)
     network = Trial.of("network", trimming.engine, subject)
     whole = Trial("estimator", lambda turn: trimming(shown), 1, network.shape, network.check)
     return whole, network

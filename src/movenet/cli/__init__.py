@@ -4,8 +4,10 @@ import argparse
 import contextlib
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 from movenet import __version__
 from movenet.cli import benchmark, convert, export, models, predict, verify
@@ -13,7 +15,7 @@ from movenet.errors import EngineError, MoveNetError
 
 VERBS = (predict, models, verify, benchmark, export, convert)
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,8 +44,27 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 done, 1 some inputs failed, 2 wrong usage, 130 interrupted."""
+    """0 done, 1 some inputs failed, 2 wrong usage, 130 interrupted, 143 terminated."""
     args = parser().parse_args(argv)
+    with terminable():
+        return run(args)
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM ends the process as an exception does, so that nothing is left half made."""
+    if threading.current_thread() is not threading.main_thread():  # only there may it be set
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def run(args: argparse.Namespace) -> int:
+    """A verb's work; its errors become one line and an exit code."""
     for stream in (sys.stdout, sys.stderr):  # a file name that the terminal cannot show
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from movenet.benchmark import Results
     from movenet.benchmark.bench import Bench
     from movenet.benchmark.foreign import ForeignFile
-    from movenet.benchmark.machine import Machine
+    from movenet.machine import Machine
 
     Pictures = dict[Path, NDArray[np.uint8]]
 
@@ -82,7 +82,7 @@ def png(text: str) -> Path:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print part by part, then write the files."""
-    from movenet.benchmark.machine import this_machine
+    from movenet.machine import this_machine
 
     machine = this_machine()  # before anything of ours runs: its load is somebody else's
     report = Report()

@@ -28,8 +28,17 @@ class Engine(Protocol):
         ...
 
 
+def check_batch(batch: NDArray[np.uint8]) -> None:
+    """ValueError unless it is a batch of pictures."""
+    if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[3] != 3:
+        raise ValueError(
+            f"an engine takes uint8 (N, H, W, 3), RGB, not {batch.dtype} {batch.shape}"
+        )
+
+
 def check_shape(path: Path, shapes: frozenset[Shape] | None, batch: NDArray[np.uint8]) -> Shape:
-    """The (H, W) of a batch; EngineError if the file does not take it."""
+    """The (H, W) of a batch; EngineError if the file does not take it, ValueError for no batch."""
+    check_batch(batch)
     h, w = batch.shape[1:3]
     fits = (h, w) in shapes if shapes is not None else not (h % MULTIPLE or w % MULTIPLE)
     if not fits:

@@ -6,6 +6,7 @@ What is unusual here:
 """
 
 import hashlib
+import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib.metadata import version
@@ -58,6 +59,7 @@ class LiteRTEngine:
         except ValueError as error:
             raise EngineError(f"{path}: {error}; export or download it again") from error
         self.spec = spec_of(str(path), self._file.metadata.get("movenet", b""), spec)
+        self.precision = precision_of(self._file.metadata["movenet"])
         self._graphs: dict[Shape, Signature] = {}
         for signature in self._file.signatures:
             check(path, signature, self.spec)
@@ -124,6 +126,11 @@ class Runner:
             finally:
                 self._free.append(interpreter)
         return output
+
+
+def precision_of(metadata: bytes) -> str:
+    """Of a file's arithmetic: int8 or float32 (float16 is how weights are stored)."""
+    return "int8" if json.loads(metadata).get("precision") == "int8" else "float32"
 
 
 def check(path: Path, signature: Signature, spec: ModelSpec) -> None:

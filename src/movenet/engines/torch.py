@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from movenet import weights
-from movenet.engines import Shape
+from movenet.engines import Shape, check_batch
 from movenet.errors import EngineError
 from movenet.model import MoveNet
 
@@ -37,6 +37,7 @@ class TorchEngine:
 
     def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, 3) uint8 RGB -> (N, 1, 17, 3) or (N, 6, 56) float32."""
+        check_batch(batch)
         images = torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2)
         with torch.inference_mode(), full_precision():
             output: NDArray[np.float32] = self.model.detect(images).cpu().numpy()

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -81,7 +81,7 @@ def export(  # noqa: PLR0913 (each is a choice of the user's)
     job = with_pictures(job, calibration, check)
     target = Path(path or f"{job.spec.name}{maker.SUFFIX}")
     if not target.name.endswith(maker.SUFFIX):
-        raise ExportError(f"{target}: a {format} file is called NAME{maker.SUFFIX}")
+        raise ValueError(f"{target}: a {format} file is called NAME{maker.SUFFIX}")
     for place in (target, target.with_name(f"{target.name}{CERTIFICATE}")):
         if place.is_dir() and not (place / "Manifest.json").is_file():  # a Core ML package has one
             raise ExportError(f"{place}: is a folder; name another file")
@@ -164,7 +164,15 @@ def make_job(
         default = (square, (spec.side, spec.side // 2), (spec.side - 2 * MULTIPLE, spec.side))
     else:
         default = (square,)
-    return Job(model, format, precision, asked or default, fixed=bool(asked), heads=heads)
+    return Job(
+        model,
+        format,
+        precision,
+        asked or default,
+        fixed=bool(asked),
+        needs=maker.NEEDS,
+        heads=heads,
+    )
 
 
 def with_pictures(job: Job, calibration: Sequence[str | Path], check: Sequence[str | Path]) -> Job:
@@ -206,10 +214,16 @@ def read(paths: Sequence[Path]) -> list[Pixels]:
 
 @contextmanager
 def staging(target: Path) -> Iterator[Path]:
-    """A folder beside the target's place, gone afterwards."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    """A folder beside the target's place, gone afterwards; so are its parents, if left empty."""
+    missing = [parent for parent in target.parents if not parent.exists()]
     try:
-        yield folder
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        for parent in missing:
+            with suppress(OSError):  # never made, or not empty
+                parent.rmdir()

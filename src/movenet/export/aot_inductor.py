@@ -30,4 +30,5 @@ def verify(job: Job, path: Path, planted: Path) -> Certificate:
 
     made, sweep = (aoti_load_package(str(p)) for p in (path, planted))
     runtime = f"AOTInductor {torch.__version__}"
-    return job.certify(path, runtime, runner(made), runner(sweep), batches=True)
+    threads = torch.get_num_threads()
+    return job.certify(path, runtime, runner(made), runner(sweep), batches=True, threads=threads)

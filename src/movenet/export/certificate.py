@@ -6,7 +6,6 @@ and a planted network that went through the same exporter shows that every cell 
 
 import hashlib
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +21,7 @@ from movenet import images, pictures
 from movenet.crop import CropRegion
 from movenet.errors import ExportError
 from movenet.export import planted
+from movenet.machine import Machine
 from movenet.model import MoveNet
 from movenet.specs import STRIDE
 
@@ -32,6 +32,7 @@ Shape = tuple[int, int]
 
 CONFIDENT = 0.3  # keypoints over it count where not all do: the model card's threshold
 TIMED_RUNS = 20
+THREADS = 2  # of the runtimes that can be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,14 @@ class Certificate:
     moved: float | None  # share of confident keypoints
     cells: int  # of the sweep, and how many peaks of them were missed
     missed_cells: int
-    latency_ms: float | None  # median, batch 1, the first shape
+    latency_ms: float | None  # median, batch 1, the first shape, `threads` threads
+    threads: int | None  # None: as many as the runtime takes by itself
+    together: bool  # the pictures were compared as one batch too, so that each counts twice
     bytes: int
     sha256: dict[str, str]
     weights_sha256: str
-    versions: dict[str, str]
+    machine: Machine
+    versions: dict[str, str]  # of what made and ran the format
     failures: list[str]
     note: str = ""
 
@@ -106,13 +110,15 @@ class Certificate:
             ("largest score error", "{:.1e}", self.score, limits.score),
             (f"planted peaks missed, {self.cells} cells", "{}", self.missed_cells, 0),
         )
-        lines = [title, f"  run by {self.runtime}, {self.latency_ms:.1f} ms"]
+        threads = f" on {self.threads} threads" if self.threads else ""
+        lines = [title, f"  run by {self.runtime}, {self.latency_ms:.1f} ms{threads}"]
         for name, form, value, limit in rows:
             bound = "" if limit is None else f"(limit {form.format(limit)})"
             lines.append(f"  {name:<36} {form.format(value):>11}  {bound}".rstrip())
         lines.append(
-            f"  {self.keypoints} keypoints, {self.confident} of them confident, of {self.pictures} "
-            f"pictures at {', '.join(self.shapes)}"
+            f"  {self.keypoints} keypoints compared, {self.confident} of them confident: "
+            f"{self.pictures} pictures at {', '.join(self.shapes)}"
+            f"{', and as one batch' if self.together else ''}"
         )
         return "\n".join(lines)
 
@@ -278,10 +284,7 @@ def weights_digest(model: MoveNet) -> str:
     return total.hexdigest()
 
 
-def versions() -> dict[str, str]:
-    """Of what made and compared the file."""
-    return {
-        "movenet-pytorch": version("movenet-pytorch"),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
+def versions(modules: Sequence[str]) -> dict[str, str]:
+    """Of the packages that a format needs, by the names of their modules."""
+    packages = [module.replace("_", "-") for module in modules]
+    return {package: version(package) for package in packages}

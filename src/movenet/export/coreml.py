@@ -72,7 +72,9 @@ def verify(job: Job, path: Path, planted: Path) -> Certificate:
         return job.unexecuted(
             path, "Core ML runs on macOS only; the package's description was checked"
         )
-    return job.certify(path, runtime, open_file(path), open_file(planted), batches=False)
+    return job.certify(
+        path, runtime, open_file(path), open_file(planted), batches=False, threads=None
+    )
 
 
 def check_description(job: Job, path: Path) -> None:

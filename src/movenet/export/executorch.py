@@ -51,7 +51,9 @@ def verify(job: Job, path: Path, planted: Path) -> Certificate:
     from importlib.metadata import version
 
     runtime = f"ExecuTorch {version('executorch')}, XNNPACK"
-    return job.certify(path, runtime, open_file(path), open_file(planted), batches=False)
+    return job.certify(
+        path, runtime, open_file(path), open_file(planted), batches=False, threads=None
+    )
 
 
 def open_file(path: Path) -> Run:

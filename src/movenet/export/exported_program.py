@@ -23,4 +23,5 @@ def verify(job: Job, path: Path, planted: Path) -> Certificate:
     """Load it and run it in PyTorch."""
     made, sweep = (torch.export.load(p).module() for p in (path, planted))
     runtime = f"torch.export {torch.__version__}"
-    return job.certify(path, runtime, runner(made), runner(sweep), batches=True)
+    threads = torch.get_num_threads()
+    return job.certify(path, runtime, runner(made), runner(sweep), batches=True, threads=threads)

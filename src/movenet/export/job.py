@@ -7,6 +7,7 @@ from typing import Any
 
 from movenet.export import certificate, planted
 from movenet.export.certificate import Certificate, Pixels, Run, Shape
+from movenet.machine import this_machine
 from movenet.model import MoveNet
 from movenet.specs import ModelSpec
 
@@ -27,6 +28,7 @@ class Job:
     precision: str
     shapes: tuple[Shape, ...]
     fixed: bool
+    needs: tuple[str, ...] = ()  # modules that make and run the format
     heads: bool = False
     calibration: tuple[Pixels, ...] = ()
     checked: tuple[Pixels, ...] = ()
@@ -43,9 +45,19 @@ class Job:
         return replace(self, model=planted.network(self.spec), calibration=few)
 
     def certify(
-        self, path: Path, runtime: str, run: Run, planted_run: Run, *, batches: bool
+        self,
+        path: Path,
+        runtime: str,
+        run: Run,
+        planted_run: Run,
+        *,
+        batches: bool,
+        threads: int | None,
     ) -> Certificate:
-        """Compare a file, run by `run`, with the network; `batches`: it takes several pictures."""
+        """Compare a file, run by `run` on so many CPU threads, with the network.
+
+        `batches`: it takes several pictures. `threads`: None is the runtime's own choice.
+        """
         parts = [certificate.compare(run, self.model, self.checked, s) for s in self.shapes]
         if batches:
             parts.append(certificate.compare_batch(run, self.model, self.checked, self.shapes[-1]))
@@ -64,6 +76,8 @@ class Job:
             cells=cells,
             missed_cells=missed,
             latency_ms=certificate.latency_ms(run, self.shapes[0]),
+            threads=threads,
+            together=batches,
             failures=certificate.failures(self.precision, errors, missed),
         )
 
@@ -78,6 +92,8 @@ class Job:
             **nothing,
             **unknown,
             missed_cells=0,
+            threads=None,
+            together=False,
             failures=[],
             note=note,
         )
@@ -99,5 +115,6 @@ class Job:
             "bytes": certificate.size(path),
             "sha256": certificate.digest(path),
             "weights_sha256": certificate.weights_digest(self.model),
-            "versions": certificate.versions(),
+            "machine": this_machine(),
+            "versions": certificate.versions(self.needs),
         }

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from movenet.export import litert_int8
-from movenet.export.certificate import Certificate
+from movenet.export.certificate import THREADS, Certificate
 from movenet.export.flatbuffer import File, Graph
 from movenet.export.job import Job
 from movenet.export.litert_decode import one_person, several_people
@@ -41,5 +41,5 @@ def verify(job: Job, path: Path, planted: Path) -> Certificate:
     """Run it in LiteRT."""
     from movenet.engines.litert import LiteRTEngine
 
-    engine, sweep = (LiteRTEngine(p, threads=2, spec=job.spec) for p in (path, planted))
-    return job.certify(path, engine.runtime, engine, sweep, batches=True)
+    engine, sweep = (LiteRTEngine(p, threads=THREADS, spec=job.spec) for p in (path, planted))
+    return job.certify(path, engine.runtime, engine, sweep, batches=True, threads=THREADS)

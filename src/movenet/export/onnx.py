@@ -6,7 +6,7 @@ import onnxruntime
 import torch
 
 from movenet.decode import Heads, decode
-from movenet.export.certificate import Certificate, Floats, Pixels, Run
+from movenet.export.certificate import THREADS, Certificate, Floats, Pixels, Run
 from movenet.export.job import Job
 from movenet.export.network import (
     INPUT,
@@ -50,9 +50,9 @@ def verify(job: Job, path: Path, planted: Path) -> Certificate:
     if job.heads:
         runtime, runs = f"ONNX Runtime {onnxruntime.__version__}", (heads(path), heads(planted))
     else:
-        engine, sweep = (OnnxEngine(p, threads=2, spec=job.spec) for p in (path, planted))
+        engine, sweep = (OnnxEngine(p, threads=THREADS, spec=job.spec) for p in (path, planted))
         runtime, runs = engine.runtime, (engine, sweep)
-    return job.certify(path, runtime, *runs, batches=True)
+    return job.certify(path, runtime, *runs, batches=True, threads=THREADS)
 
 
 def heads(path: Path) -> Run:

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from movenet.export import onnx
-from movenet.export.certificate import Certificate
+from movenet.export.certificate import THREADS, Certificate
 from movenet.export.job import Job
 from movenet.export.network import text
 
@@ -30,5 +30,5 @@ def verify(job: Job, path: Path, planted: Path) -> Certificate:
     """Run it in OpenVINO on the CPU."""
     from movenet.engines.openvino import OpenVinoEngine
 
-    engine, sweep = (OpenVinoEngine(p, threads=2, spec=job.spec) for p in (path, planted))
-    return job.certify(path, engine.runtime, engine, sweep, batches=True)
+    engine, sweep = (OpenVinoEngine(p, threads=THREADS, spec=job.spec) for p in (path, planted))
+    return job.certify(path, engine.runtime, engine, sweep, batches=True, threads=THREADS)

@@ -26,4 +26,5 @@ def verify(job: Job, path: Path, planted: Path) -> Certificate:
     """Run it with torch.jit."""
     made, sweep = (torch.jit.load(p) for p in (path, planted))
     runtime = f"TorchScript {torch.__version__}"
-    return job.certify(path, runtime, runner(made), runner(sweep), batches=True)
+    threads = torch.get_num_threads()
+    return job.certify(path, runtime, runner(made), runner(sweep), batches=True, threads=threads)
