@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--image_dir", default="./images")
     parser.add_argument("--num_images", type=positive, default=1000, help="cycling through them")
     args = parser.parse_args()
-    estimator = PoseEstimator(MODELS.get(args.model, args.model), letterbox="square")
+    estimator = PoseEstimator(MODELS.get(args.model, args.model), refine=False, letterbox="square")
     try:
         paths = images.find([args.image_dir])[: args.num_images]
         inputs = [estimator.preprocess([images.read(path)])[0].inputs for path in paths]

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md, from the results that peers.py saved.
+"""docs/benchmarks.md, from the results that peers.py, ratios.py and exports.py saved.
 
 python benchmarks/page.py
 """
@@ -13,6 +13,8 @@ from typing import Any
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "peers.json"
+RATIOS = HERE / "results" / "ratios.json"
+EXPORTS = HERE / "results" / "exports.json"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 LARGEST_PX = 0.1  # a row that differs by more does something else and has no rank
 FRAMES, FRAMES_TITLE = "frame", "Whole frames"
@@ -84,7 +86,8 @@ PEERS = {
     **{
         f"frame-{model}": Peer(
             f"movenet-pytorch, {name}",
-            f'`PoseEstimator("{model}", engine="litert")`, frame to people in its pixels',
+            f'`PoseEstimator("{model}", refine=False, engine="litert")`, frame to people '
+            "in its pixels",
             f"letterboxed, black bars trimmed: {trimmed}",
             people,
             NONE,
@@ -142,7 +145,23 @@ MediaPipe runs other networks, so there is no difference to state. It has no set
 its process was held to as many cores."""
 
 
-def page(report: dict[str, Any]) -> str:
+REQUIRED = """\
+## What is required
+
+The time of the first over that of the second, in one process where they take turns round by round;
+the median over the rounds with its 95 % interval. "In speed" is pictures a second, and the bound
+then a lower one. The last row is in seconds, with the spread of 95 % of the runs.
+"""
+EXPORTED = """\
+## Exported files
+
+Each was run in its own runtime on the package's pictures and their mirror images, at every input
+size that it has or three where it takes any, and compared with PyTorch float32. Times are of one
+picture at the first size. int8 is in [export.md](export.md).
+"""
+
+
+def page(report: dict[str, Any], ratios: dict[str, Any], exported: list[dict[str, Any]]) -> str:
     """The whole page."""
     rows = report["rows"]
     parts = [introduction(report), NETWORKS]
@@ -153,6 +172,8 @@ def page(report: dict[str, Any]) -> str:
     of_table = [row for row in rows if row["table"] == FRAMES]
     if of_table:
         parts += [WHOLE_FRAMES, times_table(of_table)]
+    parts += [REQUIRED.rstrip(), ratios_table(ratios["rows"]), ratios_origin(ratios)]
+    parts += [EXPORTED.rstrip(), exports_table(exported)]
     parts += ["## What each program does", peers_table(rows)]
     if report["failed"]:
         parts += ["## What did not run", "\n".join(failures(report["failed"]))]
@@ -215,6 +236,53 @@ def difference_text(row: dict[str, Any]) -> str:
     return "under 0.001" if difference < 0.001 else f"{difference:.3f}"
 
 
+def ratios_table(rows: list[dict[str, Any]]) -> str:
+    """What is required, and what was measured."""
+    head = ["first, second", "threads", "first", "second", "ratio", "bound", ""]
+    body = []
+    for row in rows:
+        ratio, bound = row["ratio"], row["bound"]
+        met = ratio <= bound if row["most"] else ratio >= bound
+        times = [f"{row[side]:.2f}" for side in ("first", "second")]
+        interval = f"{ratio:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+        limit = f"{'at most' if row['most'] else 'at least'} {bound:g}"
+        verdict = "met" if met else "missed"
+        body.append([row["what"], str(row["threads"]), *times, interval, limit, verdict])
+    return table(head, body, right=(2, 3))
+
+
+def ratios_origin(ratios: dict[str, Any]) -> str:
+    """Machine, date, versions, command."""
+    machine = ratios["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    return (
+        f"{machine['date']}; {machine['cpu']}, {machine['cores']} cores, {machine['system']}, load "
+        f"before the run {machine['load']:.1f}; {ratios['rounds']} rounds; {versions}.\n\n"
+        "```sh\npython benchmarks/ratios.py --google GOOGLE \\\n"
+        "    --int8 INT8 --google-int8 FILE\n"
+        "python benchmarks/exports.py\npython benchmarks/page.py\n```"
+    )
+
+
+def exports_table(rows: list[dict[str, Any]]) -> str:
+    """What the certificates say; why there is none."""
+    head = ["model", "format", "MB", "ms", "threads", "largest, px", "score", "peaks missed"]
+    body = []
+    for row in rows:
+        cells = [row["model"], f"{row['format']} {row['precision']}"]
+        if "reason" in row:
+            cells += [row["reason"], *[""] * 5]
+        elif row["runtime"]:
+            threads = str(row["threads"] or "its own choice")
+            cells += [f"{row['bytes'] / 1e6:.1f}", f"{row['latency_ms']:.1f}", threads]
+            cells += [f"{row['max_px']:.4f}", f"{row['score']:.1e}"]
+            cells += [f"{row['missed_cells']} of {row['cells']}"]
+        else:
+            cells += [f"{row['bytes'] / 1e6:.1f}", "", "", "not run: macOS only", "", ""]
+        body.append(cells)
+    return table(head, body, right=(2, 3, 5, 6))
+
+
 def peers_table(rows: list[dict[str, Any]]) -> str:
     """What each program that ran is and does."""
     ran = {row["peer"] for row in rows}
@@ -272,7 +340,8 @@ def paragraphs(text: str) -> str:
 
 def main() -> None:
     """Write the page."""
-    PAGE.write_text(page(json.loads(RESULTS.read_text())), encoding="utf-8")
+    saved = (json.loads(file.read_text()) for file in (RESULTS, RATIOS, EXPORTS))
+    PAGE.write_text(page(*saved), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def main() -> None:
     print("pictures: training {}, {} empty; validation {}, {} empty".format(*map(len, sets)))
     print("model      equal-error  missed  false | in use  missed  false    AUC  AUC of the mean")
     for spec in ROWS:
-        estimator = PoseEstimator(spec.name)
+        estimator = PoseEstimator(spec.name, refine=False)
         tuned, tuned_empty, held, held_empty = (presence(estimator, found) for found in sets)
         steps = np.arange(0.02, 0.8, 0.01)
         missed = (tuned[:, 0] < steps[:, None]).mean(1)

@@ -13,17 +13,21 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from movenet.export import FORMATS
 from movenet.model import MoveNet
 from movenet.specs import SPECS
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
+import accuracy  # noqa: E402
 import gpu  # noqa: E402
 import interleave  # noqa: E402
 import page  # noqa: E402
 import peers  # noqa: E402
 
 RESULTS = json.loads(page.RESULTS.read_text())
+RATIOS = json.loads(page.RATIOS.read_text())
+EXPORTS = json.loads(page.EXPORTS.read_text())
 
 # A worker that answers, and dies or sleeps when its argument says so.
 FAKE = """
@@ -62,11 +66,12 @@ def timed(jobs: list[interleave.Job], rounds: int = 4) -> tuple[dict[Any, Any], 
 
 
 def test_the_page_is_what_the_results_give() -> None:
-    assert page.PAGE.read_text(encoding="utf-8") == page.page(RESULTS)
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(RESULTS, RATIOS, EXPORTS)
 
 
 def test_page_and_results_name_no_place_of_the_machine_that_made_them() -> None:
-    for text in (page.PAGE.read_text(encoding="utf-8"), page.RESULTS.read_text()):
+    for path in (page.PAGE, page.RESULTS, page.RATIOS, page.EXPORTS):
+        text = path.read_text(encoding="utf-8")
         assert not re.search(r"(?<![\w.-])/\w+/", text)
         assert "://" not in text
 
@@ -172,9 +177,9 @@ def test_a_row_that_differs_has_no_rank() -> None:
 
 def test_the_page_says_what_did_not_run_and_why() -> None:
     failed = {"table": "thunder", "peer": "tfjs", "threads": 1, "reason": "node: not there"}
-    made = page.page(RESULTS | {"failed": [failed]})
+    made = page.page(RESULTS | {"failed": [failed]}, RATIOS, EXPORTS)
     assert "- Google's graph, TensorFlow.js, 1 thread (Thunder): node: not there." in made
-    assert "did not run" not in page.page(RESULTS | {"failed": []})
+    assert "did not run" not in page.page(RESULTS | {"failed": []}, RATIOS, EXPORTS)
 
 
 def test_the_command_is_told_without_folders() -> None:
@@ -248,3 +253,48 @@ def test_detect_never_waits_for_the_device(name: str) -> None:
     images = torch.empty(2, 3, spec.side, spec.side, dtype=torch.uint8, device="meta")
     with torch.inference_mode(), OnDevice():
         assert model.detect(images).shape == (2, *spec.output_shape)
+
+
+def test_the_readme_says_what_was_measured() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = {(row["what"], row["threads"]): row["ratio"] for row in RATIOS["rows"]}
+    for name in SPECS:
+        one, two = (rows[f"{name}, Google's graph", threads] for threads in (1, 2))
+        assert f"| `{name}` | 1 | {one:.2f} | {two:.2f} |" in readme
+    trimmed = rows["lightning at 128x192, Google's 192x192", 1]
+    assert f"takes {trimmed:.2f} of the time" in readme
+
+
+def test_what_is_required_is_met_or_said_to_be_missed() -> None:
+    row = {**RATIOS["rows"][0], "ratio": 0.9, "bound": 0.8, "most": True}
+    assert page.ratios_table([row]).endswith("| at most 0.8 | missed |")
+    assert page.ratios_table([{**row, "most": False}]).endswith("| at least 0.8 | met |")
+
+
+def test_every_model_has_a_row_for_every_format() -> None:
+    found = {(row["model"], row["format"]) for row in EXPORTS}
+    assert found == {(model, name) for model in SPECS for name in FORMATS}
+    failed = {"model": "thunder", "format": "onnx", "precision": "float32", "reason": "no disk"}
+    assert "| thunder | onnx float32 | no disk |" in page.exports_table([failed])
+
+
+def test_the_page_of_accuracy_is_what_the_results_give() -> None:
+    report = json.loads(accuracy.RESULTS.read_text())
+    assert accuracy.PAGE.read_text(encoding="utf-8") == accuracy.page(report)
+    asked = {(protocol, name) for protocol, names in accuracy.RECIPES.items() for name in names}
+    assert {(row["protocol"], row["name"]) for row in report["rows"]} == asked
+
+
+def test_the_readme_s_accuracy_is_what_was_measured() -> None:
+    rows = json.loads(accuracy.RESULTS.read_text())["rows"]
+    ap = {
+        row["name"]: row["figures"]["AP"]["value"]
+        for row in rows
+        if row["protocol"] == "single-full"
+    }
+    one, two, three = (
+        f"{ap[name]:.0f}"
+        for name in ("lightning, one look", "lightning, then lightning", "lightning, then thunder")
+    )
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"brings Lightning from AP {one} to {two}, and with Thunder to {three}." in readme

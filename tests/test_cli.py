@@ -77,7 +77,7 @@ def test_good_pictures_are_done_and_bad_ones_named(
     assert summary[2].startswith(f"  {mixed / 'text.jpg'}: ")
     header, *lines = Path("out.jsonl").read_text().splitlines()
     assert json.loads(header)["keypoints"] == list(NAMES)
-    assert json.loads(header)["model"] == "lightning"
+    assert json.loads(header)["model"] == "multipose"
     records = {Path(r["source"]).name: Poses.from_dict(r) for r in map(json.loads, lines)}
     assert set(records) == {"good.png", "grey16.png", "turned.jpg"}
     # The turned picture shows upright, so its person is where the good one's is.

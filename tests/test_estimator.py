@@ -184,7 +184,7 @@ def test_bars_beside_a_picture_move_nobody(name: str, astronaut: np.ndarray) -> 
     cut = np.ascontiguousarray(astronaut[:height, :width])
     padded = np.zeros((width, width, 3), np.uint8)
     padded[bar : bar + height] = cut
-    estimator = PoseEstimator(name, letterbox="square")
+    estimator = PoseEstimator(name, refine=False, letterbox="square")
     one, other = estimator(cut), estimator(padded)
     np.testing.assert_allclose(one.keypoints + np.array([0, bar]), other.keypoints, atol=0.01)
 
@@ -192,7 +192,7 @@ def test_bars_beside_a_picture_move_nobody(name: str, astronaut: np.ndarray) -> 
 def test_a_network_of_one_s_own_is_taken(astronaut: np.ndarray, lightning: PoseEstimator) -> None:
     own = PoseEstimator(movenet.load("lightning"))
     same(own(astronaut), PoseEstimator("lightning", engine="torch")(astronaut))
-    same(own(astronaut), lightning(astronaut), atol=1e-2)
+    same(own(astronaut), lightning(astronaut), atol=0.1)
 
 
 def test_a_broken_file_is_named(lightning: PoseEstimator, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_the_python_prints_what_stands_below_it(
     monkeypatch.chdir(ROOT)
     names: dict[str, object] = {}
     found = blocks("python")
-    assert len(found) == 2
+    assert len(found) == 3
     for code, said in found:
         exec(code, names)
         assert capsys.readouterr().out == said

@@ -32,7 +32,7 @@ def frame(given: dict[str, Any]) -> Prepared:
     from movenet import PoseEstimator  # noqa: PLC0415
 
     estimator = PoseEstimator(
-        given["model"], engine="litert", device="cpu", threads=given["threads"]
+        given["model"], refine=False, engine="litert", device="cpu", threads=given["threads"]
     )
     return estimator.engine.runtime, lambda seen: estimator.estimate([seen]), lambda seen: seen
 

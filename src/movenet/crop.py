@@ -18,6 +18,7 @@ from movenet.specs import MULTIPLE
 Letterbox = Literal["trim", "square"]
 Floats = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
+MARGIN = 1.4  # times the extent of a person's keypoints (docs/decisions/007-refinement.md)
 SAMPLING = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
@@ -79,6 +80,23 @@ class CropRegion:
             max(0, int((whole - part) / 2)) for whole, part in zip(shape, exact, strict=True)
         )
         return cls(-left * step_x, -top * step_y, step_x, step_y, shape)
+
+    @classmethod
+    def around(
+        cls, points: Floats, side: int, shapes: Collection[tuple[int, int]], margin: float = MARGIN
+    ) -> "CropRegion":
+        """Around points (K, 2) x, y in picture pixels, their extent widened by `margin`.
+
+        The extent's long side becomes `side` input pixels, and its short side is padded to the
+        smallest of `shapes` (H, W) that holds it. ValueError if none does.
+        """
+        low, high = points.min(0).astype(np.float64), points.max(0).astype(np.float64)
+        size = np.maximum(margin * (high - low), 1.0)  # of one point: a pixel
+        step = float(size.max()) / side
+        across, down = (min(side, math.ceil(float(part) / step - 1e-6)) for part in size)
+        h, w = _smallest(shapes, (down, across))
+        x, y = (low + high) / 2
+        return cls(float(x) - step * w / 2, float(y) - step * h / 2, step, step, (h, w))
 
     def extract(self, picture: Pixels, out: Pixels | None = None) -> Pixels:
         """What the network sees: (height, width, 3) uint8 -> (H, W, 3), outside the picture 0.

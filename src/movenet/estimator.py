@@ -1,10 +1,10 @@
-"""Pictures to poses: crop, engine, mapping back."""
+"""Pictures to poses: crop, engine, mapping back, and a second look at each person."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from movenet.crop import CropRegion, Letterbox
 from movenet.engines import Engine
 from movenet.images import Picture
 from movenet.poses import KEYPOINT_THRESHOLD, Poses, people
-from movenet.selection import select_engine
+from movenet.refinement import combined, crops
+from movenet.selection import ENGINES, select_engine
 
 if TYPE_CHECKING:
     from movenet.model import MoveNet
@@ -22,7 +23,18 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 P = TypeVar("P", bound=Picture)
 REMEMBERED = 256  # sizes of pictures whose region is kept
+CROWDS = "thunder"  # looks again at what MultiPose found
 LARGEST_BATCH = 32  # inputs in one forward; memory, not speed, sets it
+
+
+class Finding(NamedTuple):
+    """How a first look differs from an only one: the input's long side, and who is there."""
+
+    side: int
+    person_threshold: float
+
+
+FINDINGS = {"multipose": Finding(320, 0.12)}  # docs/decisions/007-refinement.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,11 @@ class PoseEstimator:
     """Finds people's keypoints in pictures.
 
     `model` is "lightning", "thunder" (one person) or "multipose" (up to six), or a MoveNet of
-    one's own. `engine` is "auto" (LiteRT on a CPU, PyTorch on CUDA and MPS), "litert", "torch",
+    one's own. `refine` looks at each person again, on a crop around what was found: True with the
+    same network (with Thunder where that is MultiPose), a name with that network, False not at
+    all. `finder` names the network of the first look instead, `model` then being that of the
+    second: "multipose" finds small people and people at the side.
+    `engine` is "auto" (LiteRT on a CPU, PyTorch on CUDA and MPS), "litert", "torch",
     "onnx", "openvino" or an exported file; `device` and `threads` are as `selection.select_engine`
     has them.
     `keypoint_threshold` decides which keypoints span a person's box. Who is there is decided by
@@ -55,6 +71,8 @@ class PoseEstimator:
         self,
         model: Union[str, "MoveNet"] = "lightning",
         *,
+        refine: bool | str = True,
+        finder: str | None = None,
         engine: str | Path = "auto",
         device: str = "auto",
         threads: int | None = None,
@@ -72,11 +90,17 @@ class PoseEstimator:
                 raise ValueError(f"{name} must be from 0 to 1, not {value}")
         if letterbox not in ("trim", "square"):
             raise ValueError(f"letterbox must be 'trim' or 'square', not {letterbox!r}")
-        self.engine: Engine = select_engine(model, engine=engine, device=device, threads=threads)
+        self.engine, self.second = looks(
+            model, refine, finder, engine=engine, device=device, threads=threads
+        )
         spec = self.engine.spec
+        self.several = spec.people > 1 and finder is None
+        alone = Finding(spec.side, spec.person_threshold)
+        finding = FINDINGS.get(spec.name, alone) if self.second else alone
+        self.side = finding.side
         self.keypoint_threshold = keypoint_threshold
         self.person_threshold = (
-            spec.person_threshold if person_threshold is None else person_threshold
+            finding.person_threshold if person_threshold is None else person_threshold
         )
         self.letterbox: Letterbox = letterbox
         self.max_megapixels = max_megapixels
@@ -110,31 +134,77 @@ class PoseEstimator:
             return picture  # type: ignore[return-value]
         return images.read(picture, max_megapixels=self.max_megapixels)
 
-    def estimate(self, pictures: Sequence[Pixels]) -> list[Poses]:
-        """RGB pictures, (height, width, 3) uint8 of any sizes, -> their Poses, in order."""
+    def estimate(
+        self, pictures: Sequence[Pixels], regions: Sequence[CropRegion] | None = None
+    ) -> list[Poses]:
+        """RGB pictures, (height, width, 3) uint8 of any sizes, -> their Poses, in order.
+
+        `regions` says where the first look goes, one a picture; else it sees them whole.
+        """
+        found = self.find(pictures, regions)
+        return found if self.second is None else self.look_again(pictures, found)
+
+    def find(
+        self, pictures: Sequence[Pixels], regions: Sequence[CropRegion] | None = None
+    ) -> list[Poses]:
+        """The first look alone."""
         found: dict[int, Poses] = {}
-        for batch in self.preprocess(pictures):
+        for batch in self.preprocess(pictures, regions):
             outputs = self.engine(batch.inputs)
             for index, region, output in zip(batch.indices, batch.regions, outputs, strict=True):
                 found[index] = self.postprocess(output, region, pictures[index].shape[:2])
         return [found[index] for index in range(len(pictures))]
 
-    def preprocess(self, pictures: Sequence[Pixels]) -> list[Batch]:
+    def look_again(self, pictures: Sequence[Pixels], found: Sequence[Poses]) -> list[Poses]:
+        """Everybody who was found in these pictures, each in a crop of their own."""
+        if self.second is None:
+            raise ValueError("this estimator has no second look: refine=False")
+        found = found if self.several else [poses[:1] for poses in found]
+        rows = [
+            (index, person, region)
+            for index, poses in enumerate(found)
+            for person, region in enumerate(self._crops(pictures[index].shape[:2], poses))
+            if region is not None
+        ]
+        # Who is not looked at again keeps what was found.
+        looked = [(poses.keypoints.copy(), poses.keypoint_scores.copy()) for poses in found]
+        given = [pictures[index] for index, _, _ in rows]
+        for batch in sampled(given, [region for _, _, region in rows]):
+            outputs = self.second(batch.inputs)
+            for row, region, output in zip(batch.indices, batch.regions, outputs, strict=True):
+                index, person, _ = rows[row]
+                seen = people(output)
+                looked[index][0][person] = region.to_image(seen.keypoints_xy01[0])
+                looked[index][1][person] = seen.keypoint_scores[0]
+        threshold, several = self.keypoint_threshold, self.several
+        return [
+            combined(poses, *arrays, threshold, several=several)
+            for poses, arrays in zip(found, looked, strict=True)
+        ]
+
+    def _crops(self, image_size: tuple[int, int], poses: Poses) -> list[CropRegion | None]:
+        """Where the second look sees each person; None: where the first has looked already."""
+        assert self.second is not None
+        regions = crops(poses, *longest(self.second, self.letterbox), several=self.several)
+        if self.second is self.engine or None not in regions:
+            return regions
+        side, shapes = self.second.spec.side, self.second.shapes
+        whole = region_of(image_size, side, self.letterbox, shapes)
+        return [region or whole for region in regions]
+
+    @property
+    def crop_shapes(self) -> tuple[int, tuple[tuple[int, int], ...]]:
+        """The long side of a crop for the first look, and the input shapes (H, W) that have it."""
+        return longest(self.engine, self.letterbox)
+
+    def preprocess(
+        self, pictures: Sequence[Pixels], regions: Sequence[CropRegion] | None = None
+    ) -> list[Batch]:
         """Sample every picture for the network, those of one input shape together."""
-        side, shapes = self.engine.spec.side, self.engine.shapes
-        regions = [region_of(p.shape[:2], side, self.letterbox, shapes) for p in pictures]
-        alike: dict[tuple[int, int], list[int]] = {}
-        for index, region in enumerate(regions):
-            alike.setdefault(region.shape, []).append(index)
-        batches = []
-        for shape, indices in alike.items():
-            for start in range(0, len(indices), LARGEST_BATCH):
-                chosen = indices[start : start + LARGEST_BATCH]
-                inputs = np.empty((len(chosen), *shape, 3), np.uint8)
-                for row, index in enumerate(chosen):
-                    regions[index].extract(pictures[index], out=inputs[row])
-                batches.append(Batch(tuple(chosen), tuple(regions[i] for i in chosen), inputs))
-        return batches
+        if regions is None:
+            side, shapes = self.side, self.engine.shapes
+            regions = [region_of(p.shape[:2], side, self.letterbox, shapes) for p in pictures]
+        return list(sampled(pictures, regions))
 
     def postprocess(
         self, output: NDArray[np.float32], region: CropRegion, image_size: tuple[int, int]
@@ -142,6 +212,59 @@ class PoseEstimator:
         """One row of the engine's output -> the people of that picture, in its pixels."""
         found = people(output).over(self.person_threshold)
         return Poses.from_people(found, region.to_image, image_size, self.keypoint_threshold)
+
+
+def looks(
+    model: Union[str, "MoveNet"], refine: bool | str, finder: str | None, **how: Any
+) -> tuple[Engine, Engine | None]:
+    """The engines of the first look and of the second, None without one.
+
+    A file of `engine` is `model`'s; the other network then runs on what suits the machine.
+    """
+    other = how | {"engine": how["engine"] if str(how["engine"]) in ENGINES else "auto"}
+    if finder is not None:
+        if refine is not True:
+            raise ValueError(
+                "finder and refine both name a network; leave refine out: the second look is "
+                "model's"
+            )
+        first, second = select_engine(finder, **other), select_engine(model, **how)
+    else:
+        first = select_engine(model, **how)
+        if refine is False:
+            return first, None
+        if refine is True and first.spec.people == 1:
+            return first, first
+        second = select_engine(CROWDS if refine is True else str(refine), **other)
+    if second.spec.people > 1:
+        raise ValueError(f"a second look sees one person, and {second.spec.name} sees several")
+    return first, second
+
+
+def longest(engine: Engine, letterbox: Letterbox) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """The longest side that an engine has, up to the published one, and the shapes (H, W) with it.
+
+    Those of the LiteRT file where the engine takes any, so that all engines see the same.
+    """
+    shapes = engine.shapes or engine.spec.shapes
+    within = [shape for shape in shapes if max(shape) <= engine.spec.side] or list(shapes)
+    side = max(max(shape) for shape in within)
+    square = letterbox == "square" and (side, side) in within
+    return side, ((side, side),) if square else tuple(s for s in within if max(s) == side)
+
+
+def sampled(pictures: Sequence[Pixels], regions: Sequence[CropRegion]) -> Iterator[Batch]:
+    """Regions of pictures as inputs, those of one shape together."""
+    alike: dict[tuple[int, int], list[int]] = {}
+    for index, region in enumerate(regions):
+        alike.setdefault(region.shape, []).append(index)
+    for shape, indices in alike.items():
+        for start in range(0, len(indices), LARGEST_BATCH):
+            chosen = indices[start : start + LARGEST_BATCH]
+            inputs = np.empty((len(chosen), *shape, 3), np.uint8)
+            for row, index in enumerate(chosen):
+                regions[index].extract(pictures[index], out=inputs[row])
+            yield Batch(tuple(chosen), tuple(regions[i] for i in chosen), inputs)
 
 
 @lru_cache(REMEMBERED)

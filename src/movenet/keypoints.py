@@ -55,3 +55,11 @@ MIRROR = tuple(
     INDEX[name.replace("left_", "right_") if side < 0 else name.replace("right_", "left_")]
     for name, side in zip(NAMES, SIDES, strict=True)
 )
+
+# How far annotators are apart, per keypoint, as a part of the square root of a person's area:
+# COCO's keypoint task, https://cocodataset.org/#keypoints-eval, section 1.3.
+SIGMAS = (
+    *(0.026, 0.025, 0.025, 0.035, 0.035),  # head
+    *(0.079, 0.079, 0.072, 0.072, 0.062, 0.062),  # arms
+    *(0.107, 0.107, 0.087, 0.087, 0.089, 0.089),  # legs
+)

@@ -108,7 +108,7 @@ class Poses:
             point_scores.mean(1) if scores is None else _checked("scores", scores, (count,))
         )
         person_boxes = (
-            _extent(xy, point_scores, keypoint_threshold)
+            extent(xy, point_scores, keypoint_threshold)
             if boxes is None
             else _checked("boxes", boxes, (count, 4))
         )
@@ -138,7 +138,7 @@ class Poses:
         """
         xy = to_image(people.keypoints_xy01).astype(np.float32)
         if people.boxes_xyxy01 is None:
-            boxes = _extent(xy, people.keypoint_scores, keypoint_threshold)
+            boxes = extent(xy, people.keypoint_scores, keypoint_threshold)
         else:
             corners = to_image(people.boxes_xyxy01.reshape(-1, 2))
             boxes = corners.reshape(-1, 4).astype(np.float32)
@@ -337,7 +337,7 @@ def _checked(
     return array
 
 
-def _extent(keypoints: Floats, scores: Floats, threshold: float) -> Floats:
+def extent(keypoints: Floats, scores: Floats, threshold: float) -> Floats:
     """(P, 17, 2), (P, 17) -> x1, y1, x2, y2 around the keypoints over the threshold, (P, 4)."""
     seen = scores > threshold
     seen |= ~np.logical_or.reduce(seen, 1, keepdims=True)  # nobody's box is empty

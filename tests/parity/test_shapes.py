@@ -33,7 +33,7 @@ def test_trimmed_bars_move_keypoints_by_less_than_a_cell(
 def shifts(name: str, picture: np.ndarray) -> np.ndarray:
     """How far trimming moves each keypoint that both letterboxes see, in input pixels."""
     square, trim = (
-        movenet.PoseEstimator(name, letterbox=mode, person_threshold=0.0)(picture)
+        movenet.PoseEstimator(name, refine=False, letterbox=mode, person_threshold=0.0)(picture)
         for mode in ("square", "trim")
     )
     region = CropRegion.whole(picture.shape[:2], SPECS[name].side)

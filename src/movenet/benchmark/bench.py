@@ -53,6 +53,7 @@ class Bench:
         """Load the networks. Raises EngineError for what is missing, or a shape that is."""
         estimator = PoseEstimator(
             asked.model,
+            refine=False,
             engine=asked.engine,
             device=asked.device,
             threads=asked.threads,

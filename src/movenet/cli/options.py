@@ -30,7 +30,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         choices=SPECS,
         help="lightning (fast) and thunder (better) see one person, multipose up to six "
-        "(default: lightning; multipose for the bundled pictures)",
+        "(default: multipose; thunder with --finder)",
     )
 
 
@@ -86,6 +86,36 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         help="auto (LiteRT on a CPU, PyTorch on CUDA and MPS), litert, torch, onnx, openvino, or "
         "a file of movenet export (default: auto)",
     )
+
+
+def add_refinement(parser: argparse.ArgumentParser) -> None:
+    """--refine, --refine-with and --finder; `second_look` reads the first two."""
+    parser.add_argument(
+        "--refine",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="look at each person again, on a crop around what was found (default: yes)",
+    )
+    parser.add_argument(
+        "--refine-with",
+        choices=[name for name, spec in SPECS.items() if spec.people == 1],
+        metavar="MODEL",
+        help="the network of the second look: lightning or thunder (default: the model itself; "
+        "thunder for multipose)",
+    )
+    parser.add_argument(
+        "--finder",
+        choices=SPECS,
+        metavar="MODEL",
+        help="the network of the first look, --model being that of the second",
+    )
+
+
+def second_look(args: argparse.Namespace) -> bool | str:
+    """What --refine and --refine-with ask for, in PoseEstimator's words."""
+    if not args.refine:
+        return False
+    return args.refine_with or True
 
 
 def add_device(parser: argparse.ArgumentParser, default: str) -> None:

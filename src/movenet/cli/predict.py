@@ -19,8 +19,10 @@ from movenet.cli.options import (
     add_device,
     add_engine,
     add_model,
+    add_refinement,
     add_threads,
     positive,
+    second_look,
     share,
 )
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from movenet.window import Window
     from movenet.writers import JsonLinesWriter
 
-STAGES = ("read", "preprocess", "inference", "decode")
+STAGES = ("read", "preprocess", "inference", "decode", "refine")
 LOSSY = (".jpg", ".jpeg")
 
 
@@ -42,6 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="pictures, folders, patterns")
     parser.add_argument("--recursive", action="store_true", help="look into folders in folders too")
     add_model(parser)
+    add_refinement(parser)
     add_engine(parser)
     add_device(parser, "auto")
     add_threads(parser)
@@ -139,8 +142,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def model_name(args: argparse.Namespace) -> str:
-    """What --model says; else lightning, but multipose for the bundled pictures: one shows two."""
-    return args.model or ("lightning" if args.sources else "multipose")
+    """What --model says; else multipose, which sees everybody, or Thunder after a finder."""
+    return args.model or ("thunder" if args.finder else "multipose")
 
 
 def open_estimator(args: argparse.Namespace) -> "PoseEstimator":
@@ -149,6 +152,8 @@ def open_estimator(args: argparse.Namespace) -> "PoseEstimator":
 
     return PoseEstimator(
         model_name(args),
+        refine=second_look(args),
+        finder=args.finder,
         engine=args.engine,
         device=args.device,
         threads=args.threads,
@@ -221,11 +226,28 @@ def estimate(
             continue
         paths.append(path)
         times.append({"read": milliseconds(start)})
+    found = first_look(estimator, pictures, times)
+    if estimator.second and pictures:
+        start = time.perf_counter()
+        found = estimator.look_again(pictures, found)
+        spent_ms = milliseconds(start) / len(pictures)
+        for spent in times:
+            spent["refine"] = spent_ms
+    for path, picture, poses, spent in zip(paths, pictures, found, times, strict=True):
+        report.pictures += 1
+        report.people += len(poses)
+        for stage, spent_ms in spent.items():
+            report.times_ms[stage].append(spent_ms)
+        yield path, picture, poses, sum(spent.values())
+
+
+def first_look(
+    estimator: "PoseEstimator", pictures: list["NDArray[np.uint8]"], times: list[dict[str, float]]
+) -> list["Poses"]:
+    """`PoseEstimator.find`, its stages timed."""
     start = time.perf_counter()
     prepared = estimator.preprocess(pictures)
     sampling = milliseconds(start) / max(1, len(pictures))
-    for spent in times:
-        spent["preprocess"] = sampling
     found: dict[int, Poses] = {}
     for batch in prepared:
         start = time.perf_counter()
@@ -234,13 +256,9 @@ def estimate(
         for index, region, output in zip(batch.indices, batch.regions, outputs, strict=True):
             start = time.perf_counter()
             found[index] = estimator.postprocess(output, region, pictures[index].shape[:2])
-            times[index] |= {"inference": inference, "decode": milliseconds(start)}
-    for index, path in enumerate(paths):
-        report.pictures += 1
-        report.people += len(found[index])
-        for stage, spent_ms in times[index].items():
-            report.times_ms[stage].append(spent_ms)
-        yield path, pictures[index], found[index], sum(times[index].values())
+            decode = milliseconds(start)
+            times[index] |= {"preprocess": sampling, "inference": inference, "decode": decode}
+    return [found[index] for index in range(len(pictures))]
 
 
 def find_sources(args: argparse.Namespace, folder: Path | None, report: Report) -> list[Path]:

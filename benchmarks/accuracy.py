@@ -1,0 +1,214 @@
+"""AP against milliseconds of every recipe, and docs/accuracy.md.
+
+    python benchmarks/accuracy.py ../shared/data/coco_val2017    # measures, then writes the page
+    python benchmarks/accuracy.py                                # the page again
+
+The folder holds images/, person_keypoints.json, single_ids.txt (one person a picture) and
+known_ids.txt (every person annotated). Each recipe is a run of `movenet eval`, saved in
+benchmarks/results/accuracy.json. Nothing else should run meanwhile.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from movenet.machine import this_machine
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "accuracy.json"
+PAGE = HERE.parent / "docs" / "accuracy.md"
+PLOT = HERE.parent / "docs" / "accuracy.png"
+THREADS = 2
+SQUARE = ("--letterbox", "square")
+LISTS = {"single-crop": "single", "single-full": "single", "multi": "known"}
+# Protocol -> name of a recipe -> its options.
+RECIPES: dict[str, dict[str, tuple[str, ...]]] = {
+    "single-crop": {
+        f"{name}, one look{', square' if more else ''}": ("--model", name, "--no-refine", *more)
+        for name in ("lightning", "thunder")
+        for more in ((), SQUARE)
+    },
+    "single-full": {
+        "lightning, one look": ("--model", "lightning", "--no-refine"),
+        "lightning, one look, square": ("--model", "lightning", "--no-refine", *SQUARE),
+        "thunder, one look": ("--model", "thunder", "--no-refine"),
+        "thunder, one look, square": ("--model", "thunder", "--no-refine", *SQUARE),
+        "lightning, then lightning": ("--model", "lightning"),
+        "lightning, then lightning, square": ("--model", "lightning", *SQUARE),
+        "lightning, then thunder": ("--model", "lightning", "--refine-with", "thunder"),
+        "lightning, then thunder, square": (
+            *("--model", "lightning", "--refine-with", "thunder"),
+            *SQUARE,
+        ),
+        "thunder, then thunder": ("--model", "thunder"),
+        "multipose, then thunder": ("--model", "thunder", "--finder", "multipose"),
+        "multipose, then thunder, square": (
+            *("--model", "thunder", "--finder", "multipose"),
+            *SQUARE,
+        ),
+    },
+    "multi": {
+        "multipose, one look": ("--model", "multipose", "--no-refine"),
+        "multipose, then lightning": ("--model", "multipose", "--refine-with", "lightning"),
+        "multipose, then thunder": ("--model", "multipose"),
+        "multipose, then thunder, square": ("--model", "multipose", *SQUARE),
+    },
+}
+TITLES = {
+    "single-crop": "One person, the true box given",
+    "single-full": "One person, the whole picture given",
+    "multi": "Everybody",
+}
+
+
+def main() -> int:
+    """Measure where a folder is given, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("data", type=Path, nargs="?", help="a folder as coco_val2017")
+    data = parser.parse_args().data
+    if data:
+        report = {"machine": asdict(this_machine()), "rows": measured(data)}
+        RESULTS.write_text(json.dumps(report, indent=1) + "\n")
+    report = json.loads(RESULTS.read_text())
+    PAGE.write_text(page(report), encoding="utf-8")
+    plot(report["rows"], PLOT)
+    return 0
+
+
+def measured(data: Path) -> list[dict[str, Any]]:
+    """A row a recipe: what `movenet eval --json` says."""
+    rows = []
+    for protocol, recipes in RECIPES.items():
+        for name, options in recipes.items():
+            rows.append({"protocol": protocol, "name": name} | evaluated(data, protocol, options))
+            print(protocol, name, f"{rows[-1]['figures']['AP']['value']:.1f}", flush=True)
+    return rows
+
+
+def evaluated(data: Path, protocol: str, options: tuple[str, ...]) -> dict[str, Any]:
+    """One run of `movenet eval`, in a process of its own."""
+    movenet = shutil.which("movenet", path=str(Path(sys.executable).parent))
+    if movenet is None:
+        sys.exit("accuracy.py: movenet is not installed beside this Python; run make setup")
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "figures.json"
+        command = [movenet, "eval", "--images", str(data / "images"), "--protocol", protocol]
+        command += ["--annotations", str(data / "person_keypoints.json"), "--json", str(saved)]
+        command += ["--ids", str(data / f"{LISTS[protocol]}_ids.txt"), "--threads", str(THREADS)]
+        done = subprocess.run([*command, *options], capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"accuracy.py: {done.stderr.strip()}")
+        found: dict[str, Any] = json.loads(saved.read_text())
+    return found
+
+
+def page(report: dict[str, Any]) -> str:
+    """The whole page."""
+    machine, rows = report["machine"], report["rows"]
+    parts = [INTRODUCTION]
+    for protocol, title in TITLES.items():
+        chosen = [row for row in rows if row["protocol"] == protocol]
+        parts += [f"## {title} (`{protocol}`, {chosen[0]['pictures']} pictures)", table(chosen)]
+        if protocol == "single-full":
+            parts.append("![AP against milliseconds](accuracy.png)")
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    parts += [
+        GOOGLE,
+        "## How it was made",
+        f"{machine['date']}; {machine['cpu']}, {THREADS} threads; {versions}.",
+        "```sh\npython benchmarks/accuracy.py FOLDER\n```",
+        FULL,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """A recipe a row."""
+    lines = [
+        "| recipe | ms a picture | AP | AP50 | AP75 | APm | APl | AR | PCK@0.2 |",
+        "|---|---:|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        figures = row["figures"]
+        ap = figures["AP"]
+        others = " | ".join(
+            f"{figures[name]['value']:.1f}" for name in ("AP50", "AP75", "APm", "APl", "AR")
+        )
+        lines.append(
+            f"| {row['name']} | {row['ms']:.1f} | {ap['value']:.1f} "
+            f"({ap['low']:.1f} to {ap['high']:.1f}) | {others} | {row['pck']:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def plot(rows: list[dict[str, Any]], path: Path) -> None:
+    """AP against milliseconds, the recipes with trimmed bars."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 (an extra)
+
+    figure = Figure((9, 4.5), layout="constrained")
+    sides = figure.subplots(1, 2)
+    for axes, protocol in zip(sides, ("single-full", "multi"), strict=True):
+        shown = [r for r in rows if r["protocol"] == protocol and "square" not in r["name"]]
+        for row in shown:
+            ap = row["figures"]["AP"]
+            axes.plot(row["ms"], ap["value"], "o", color="#0072b2")
+            axes.annotate(
+                row["name"],
+                (row["ms"], ap["value"]),
+                textcoords="offset points",
+                xytext=(5, -10),
+                fontsize=8,
+            )
+        axes.set_xlabel("ms a picture")
+        axes.set_ylabel("AP")
+        axes.set_title(TITLES[protocol], fontsize=10)
+        axes.set_xlim(0, 1.75 * max(row["ms"] for row in shown))  # room for the names
+        axes.margins(y=0.15)
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+INTRODUCTION = """\
+# Accuracy
+
+Keypoint AP on a part of COCO val2017, matched by pycocotools, in per cent with its 95 % interval
+(bootstrap over pictures). Nothing here was tuned on these pictures; what was tuned, was tuned on
+COCO's training pictures ([decision 7](decisions/007-refinement.md)).
+
+- **One person, the true box given** (`single-crop`): the network sees the annotated box, widened
+  by 1.25, in the person's own aspect. Google's own crop is not published.
+- **One person, the whole picture given** (`single-full`): the best person that is found counts.
+- **Everybody** (`multi`): all that are found count, at most 20 a picture.
+
+No threshold is applied. A person's score is the mean of the 17 keypoint scores; of several people
+the instance score, times that mean after a second look. "Square" is Google's letterbox; without
+it black bars are trimmed, and crops have the person's own aspect. PCK@0.2 is the share of labelled
+keypoints within a fifth of the torso (left shoulder to right hip); who is not found counts as
+wrong. Milliseconds are the median, from the decoded picture to poses, in LiteRT. MultiPose without
+a threshold gives six people a picture, and each is looked at again; with its default threshold only
+those who are there are."""
+
+GOOGLE = """\
+## Beside Google's figures
+
+Google's model card gives mean AP 63.0 for Lightning (float16; int8 57.4) and 72.0 for Thunder
+(int8 68.9), on 919 chosen pictures of COCO val2017 with one person, cropped by rules that are not
+published. They cannot be compared with these: other pictures, chosen by size, another crop."""
+
+FULL = """\
+On the full set:
+
+```sh
+movenet eval --images val2017 --annotations person_keypoints_val2017.json \\
+    --protocol multi --model multipose --results results.json
+```"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
