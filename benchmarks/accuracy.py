@@ -26,6 +26,7 @@ PAGE = HERE.parent / "docs" / "accuracy.md"
 PLOT = HERE.parent / "docs" / "accuracy.png"
 THREADS = 2
 SQUARE = ("--letterbox", "square")
+BEST = ("--quality", "best")
 LISTS = {"single-crop": "single", "single-full": "single", "multi": "known"}
 # Protocol -> name of a recipe -> its options.
 RECIPES: dict[str, dict[str, tuple[str, ...]]] = {
@@ -52,12 +53,21 @@ RECIPES: dict[str, dict[str, tuple[str, ...]]] = {
             *("--model", "thunder", "--finder", "multipose"),
             *SQUARE,
         ),
+        "lightning, then thunder, best": (
+            *("--model", "lightning", "--refine-with", "thunder"),
+            *BEST,
+        ),
+        "multipose, then thunder, best": (
+            *("--model", "thunder", "--finder", "multipose"),
+            *BEST,
+        ),
     },
     "multi": {
         "multipose, one look": ("--model", "multipose", "--no-refine"),
         "multipose, then lightning": ("--model", "multipose", "--refine-with", "lightning"),
         "multipose, then thunder": ("--model", "multipose"),
         "multipose, then thunder, square": ("--model", "multipose", *SQUARE),
+        "multipose, then thunder, best": ("--model", "multipose", *BEST),
     },
 }
 TITLES = {
@@ -188,7 +198,8 @@ COCO's training pictures ([decision 7](decisions/007-refinement.md)).
 
 No threshold is applied. A person's score is the mean of the 17 keypoint scores; of several people
 the instance score, times that mean after a second look. "Square" is Google's letterbox; without
-it black bars are trimmed, and crops have the person's own aspect. PCK@0.2 is the share of labelled
+it black bars are trimmed, and crops have the person's own aspect. "Best" is `quality="best"`: two
+sizes in MultiPose's first look, and mirror images in the second. PCK@0.2 is the share of labelled
 keypoints within a fifth of the torso (left shoulder to right hip); who is not found counts as
 wrong. Milliseconds are the median, from the decoded picture to poses, in LiteRT. MultiPose without
 a threshold gives six people a picture, and each is looked at again; with its default threshold only

@@ -321,7 +321,9 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
 def test_a_run_does_not_go_on_from_another_model_s_results(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = Recipe("single-full", "thunder", "lightning", "", "LiteRT", "trim", "0.1.0")
+    recipe = Recipe(
+        "single-full", "thunder", "lightning", "", "balanced", "LiteRT", "trim", "0.1.0"
+    )
     with Progress(Path("r.json"), recipe) as progress:
         progress.add(7, [])
     assert main([*QUICK, "--results", "r.json"]) == 1

@@ -9,8 +9,10 @@ import pytest
 from movenet import PoseEstimator, Poses, images, pictures
 from movenet.cli import main
 from movenet.crop import MARGIN, CropRegion
+from movenet.engines.mirrored import MirroredEngine
 from movenet.estimator import FINDINGS, longest
-from movenet.refinement import HIPS, SHOULDERS, combined, crops
+from movenet.keypoints import MIRROR
+from movenet.refinement import HIPS, SHOULDERS, combined, crops, merged
 from movenet.specs import SPECS
 
 SHAPES = tuple(shape for shape in SPECS["thunder"].shapes if max(shape) == 256)
@@ -144,7 +146,7 @@ def test_everybody_is_looked_at_again() -> None:
     estimator = PoseEstimator("multipose")
     assert estimator.second is not None
     assert estimator.second.spec.name == "thunder"
-    assert (estimator.side, estimator.person_threshold) == FINDINGS["multipose"]
+    assert (estimator.sides, estimator.person_threshold) == ((320,), FINDINGS["multipose"][2])
     found = estimator(TWO)
     first = estimator.find([TWO])[0]
     assert len(found) == len(first) == 2
@@ -203,6 +205,85 @@ def test_without_a_second_look_there_is_none_to_take() -> None:
         PoseEstimator("lightning", refine=False).look_again([ASTRONAUT], [])
 
 
+# Quality
+
+
+def test_fast_looks_once() -> None:
+    fast, once = (
+        PoseEstimator("multipose", quality="fast"),
+        PoseEstimator("multipose", refine=False),
+    )
+    assert fast.second is None
+    np.testing.assert_array_equal(fast(TWO).keypoints, once(TWO).keypoints)
+
+
+def test_both_ways_round_a_mirrored_picture_gives_the_mirrored_person() -> None:
+    engine = MirroredEngine(PoseEstimator("lightning", refine=False, threads=1).engine)
+    batch = np.ascontiguousarray(ASTRONAUT[None, :192, 60:252])
+    seen, turned = engine(batch), engine(np.ascontiguousarray(batch[:, :, ::-1]))
+    back = turned[:, :, list(MIRROR)]
+    back[..., 1] = 1 - back[..., 1]
+    np.testing.assert_allclose(back, seen, atol=1e-6)
+
+
+def test_of_both_ways_round_the_surer_one_counts_more() -> None:
+    class OneSided:
+        spec, runtime, shapes = SPECS["lightning"], "made up", None
+
+        def __call__(self, batch: np.ndarray) -> np.ndarray:
+            output = np.zeros((1, 1, 17, 3), np.float32)
+            dark = batch[0, 0, 0, 0] == 0
+            output[..., 1:] = (0.2, 0.9) if dark else (0.6, 0.3)
+            return output
+
+    batch = np.zeros((1, 32, 32, 3), np.uint8)
+    batch[:, :, 31] = 255
+    found = MirroredEngine(OneSided())(batch)
+    np.testing.assert_allclose(found[..., 2], 0.6)
+    np.testing.assert_allclose(found[..., 1], (0.9 * 0.2 + 0.3 * 0.4) / 1.2, atol=1e-3)
+
+
+def test_the_people_of_two_looks_are_each_there_once() -> None:
+    apart = np.stack([np.linspace((x, 50), (x + 40, 130), 17) for x in (0, 100)])
+    one = poses(np.full((2, 17), 0.9), apart)
+    other = poses(np.full((2, 17), 0.8), apart[::-1] + np.array([1, 0]))
+    third = np.linspace((200, 50), (240, 130), 17)
+    found = merged([one, other, poses(np.full((1, 17), 0.7), third[None])])
+    assert len(found) == 3
+    assert sorted(found.keypoints[:, 0, 0].tolist()) == [0, 101, 200]  # the better of each two
+    assert merged([one]) is one
+
+
+def test_best_finds_at_two_sizes_and_agrees_on_who_is_there() -> None:
+    best = PoseEstimator("multipose", quality="best")
+    assert best.sides == (256, 384)
+    found, plain = best(TWO), PoseEstimator("multipose")(TWO)
+    assert len(found) == len(plain) == 2
+    for pose in plain:
+        apart = np.linalg.norm(found.keypoints - pose.keypoints, axis=2)
+        assert np.median(apart, 1).min() < 8
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"quality": "good"}, "quality must be 'fast', 'balanced' or 'best', not 'good'"),
+        (
+            {"quality": "best", "refine": False},
+            "quality 'best' looks again; leave refine=False out",
+        ),
+        (
+            {"quality": "fast", "finder": "multipose"},
+            "quality 'fast' looks once, and a finder needs a second look",
+        ),
+    ],
+)
+def test_a_quality_that_contradicts_is_refused(options: dict[str, object], line: str) -> None:
+    with pytest.raises(ValueError, match=r".") as error:
+        PoseEstimator("lightning", **options)  # type: ignore[arg-type]
+    assert str(error.value) == line
+
+
 # The command
 
 
@@ -219,5 +300,7 @@ def test_the_command_finds_everybody_and_looks_again(
         json.loads((tmp_path / name).read_text().splitlines()[1])["people"]
         for name in ("a.jsonl", "b.jsonl")
     )
+    assert main(["predict", source, "--json", "c.jsonl", "--quality", "best"]) == 0
+    assert "2 people" in capsys.readouterr().out
     assert len(refined) == len(plain) == 2
     assert refined != plain

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, Union, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from movenet import images
 from movenet.crop import CropRegion, Letterbox
 from movenet.engines import Engine
+from movenet.engines.mirrored import MirroredEngine
 from movenet.images import Picture
 from movenet.poses import KEYPOINT_THRESHOLD, Poses, people
-from movenet.refinement import combined, crops
+from movenet.refinement import combined, crops, merged
 from movenet.selection import ENGINES, select_engine
 
 if TYPE_CHECKING:
@@ -28,13 +29,18 @@ LARGEST_BATCH = 32  # inputs in one forward; memory, not speed, sets it
 
 
 class Finding(NamedTuple):
-    """How a first look differs from an only one: the input's long side, and who is there."""
+    """How a first look differs from an only one: the input's long sides, and who is there.
 
-    side: int
+    `best_sides` are those of quality "best"; what is found at each is merged.
+    """
+
+    sides: tuple[int, ...]
+    best_sides: tuple[int, ...]
     person_threshold: float
 
 
-FINDINGS = {"multipose": Finding(320, 0.12)}  # docs/decisions/007-refinement.md
+Quality = Literal["fast", "balanced", "best"]
+FINDINGS = {"multipose": Finding((320,), (256, 384), 0.12)}  # docs/decisions/007-refinement.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ class PoseEstimator:
     same network (with Thunder where that is MultiPose), a name with that network, False not at
     all. `finder` names the network of the first look instead, `model` then being that of the
     second: "multipose" finds small people and people at the side.
+    `quality` "fast" looks once, "balanced" as `refine` says, and "best" looks again at every crop
+    and its mirror image, and finds people at two sizes where MultiPose finds them.
     `engine` is "auto" (LiteRT on a CPU, PyTorch on CUDA and MPS), "litert", "torch",
     "onnx", "openvino" or an exported file; `device` and `threads` are as `selection.select_engine`
     has them.
@@ -73,6 +81,7 @@ class PoseEstimator:
         *,
         refine: bool | str = True,
         finder: str | None = None,
+        quality: Quality = "balanced",
         engine: str | Path = "auto",
         device: str = "auto",
         threads: int | None = None,
@@ -90,14 +99,29 @@ class PoseEstimator:
                 raise ValueError(f"{name} must be from 0 to 1, not {value}")
         if letterbox not in ("trim", "square"):
             raise ValueError(f"letterbox must be 'trim' or 'square', not {letterbox!r}")
+        if quality not in get_args(Quality):
+            raise ValueError(f"quality must be 'fast', 'balanced' or 'best', not {quality!r}")
+        if quality == "fast" and finder is not None:
+            raise ValueError("quality 'fast' looks once, and a finder needs a second look")
+        if quality == "best" and refine is False:
+            raise ValueError("quality 'best' looks again; leave refine=False out")
         self.engine, self.second = looks(
-            model, refine, finder, engine=engine, device=device, threads=threads
+            model,
+            refine if quality != "fast" else False,
+            finder,
+            engine=engine,
+            device=device,
+            threads=threads,
         )
+        if self.second and quality == "best":
+            self.again: Engine | None = MirroredEngine(self.second)
+        else:
+            self.again = self.second
         spec = self.engine.spec
         self.several = spec.people > 1 and finder is None
-        alone = Finding(spec.side, spec.person_threshold)
+        alone = Finding((spec.side,), (spec.side,), spec.person_threshold)
         finding = FINDINGS.get(spec.name, alone) if self.second else alone
-        self.side = finding.side
+        self.sides = finding.best_sides if quality == "best" else finding.sides
         self.keypoint_threshold = keypoint_threshold
         self.person_threshold = (
             finding.person_threshold if person_threshold is None else person_threshold
@@ -147,17 +171,17 @@ class PoseEstimator:
     def find(
         self, pictures: Sequence[Pixels], regions: Sequence[CropRegion] | None = None
     ) -> list[Poses]:
-        """The first look alone."""
-        found: dict[int, Poses] = {}
+        """The first look alone: at every size that it takes, merged."""
+        found: list[list[Poses]] = [[] for _ in pictures]
         for batch in self.preprocess(pictures, regions):
             outputs = self.engine(batch.inputs)
             for index, region, output in zip(batch.indices, batch.regions, outputs, strict=True):
-                found[index] = self.postprocess(output, region, pictures[index].shape[:2])
-        return [found[index] for index in range(len(pictures))]
+                found[index].append(self.postprocess(output, region, pictures[index].shape[:2]))
+        return [merged(looks) for looks in found]
 
     def look_again(self, pictures: Sequence[Pixels], found: Sequence[Poses]) -> list[Poses]:
         """Everybody who was found in these pictures, each in a crop of their own."""
-        if self.second is None:
+        if self.again is None:
             raise ValueError("this estimator has no second look: refine=False")
         found = found if self.several else [poses[:1] for poses in found]
         rows = [
@@ -170,7 +194,7 @@ class PoseEstimator:
         looked = [(poses.keypoints.copy(), poses.keypoint_scores.copy()) for poses in found]
         given = [pictures[index] for index, _, _ in rows]
         for batch in sampled(given, [region for _, _, region in rows]):
-            outputs = self.second(batch.inputs)
+            outputs = self.again(batch.inputs)
             for row, region, output in zip(batch.indices, batch.regions, outputs, strict=True):
                 index, person, _ = rows[row]
                 seen = people(output)
@@ -200,11 +224,18 @@ class PoseEstimator:
     def preprocess(
         self, pictures: Sequence[Pixels], regions: Sequence[CropRegion] | None = None
     ) -> list[Batch]:
-        """Sample every picture for the network, those of one input shape together."""
-        if regions is None:
-            side, shapes = self.side, self.engine.shapes
-            regions = [region_of(p.shape[:2], side, self.letterbox, shapes) for p in pictures]
-        return list(sampled(pictures, regions))
+        """Sample every picture for the network, those of one input shape together.
+
+        A picture that is looked at in several sizes comes in as many batches.
+        """
+        if regions is not None:
+            return list(sampled(pictures, regions))
+        shapes = self.engine.shapes
+        rows = [
+            [region_of(p.shape[:2], side, self.letterbox, shapes) for p in pictures]
+            for side in self.sides
+        ]
+        return [batch for regions in rows for batch in sampled(pictures, regions)]
 
     def postprocess(
         self, output: NDArray[np.float32], region: CropRegion, image_size: tuple[int, int]

@@ -3,7 +3,7 @@
 Where to look and what to make of both looks; `estimator.py` runs the networks.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +21,8 @@ Shape = tuple[int, int]
 SPANNING = 0.1  # keypoints over it span the crop
 TORSO = 0.2  # a hip and a shoulder over it, or the first look has found nothing to go by
 ALIKE = 0.7  # two people of one picture that are more alike than this are one
+
+ALIKE_IN_LOOKS = 0.6  # the same between two looks, which place keypoints less exactly
 
 HIPS = [INDEX["left_hip"], INDEX["right_hip"]]
 SHOULDERS = [INDEX["left_shoulder"], INDEX["right_shoulder"]]
@@ -42,6 +44,25 @@ def crops(
         CropRegion.around(points[seen], side, shapes) if found or several else None
         for points, seen, found in zip(poses.keypoints, spanning, torso, strict=True)
     ]
+
+
+def merged(looks: Sequence[Poses]) -> Poses:
+    """The people of several looks at one picture; of two that are alike the better stays."""
+    first = looks[0]
+    if len(looks) == 1:
+        return first
+    keypoints, keypoint_scores, boxes, scores = (
+        np.concatenate([getattr(poses, name) for poses in looks])
+        for name in ("keypoints", "keypoint_scores", "boxes", "scores")
+    )
+    stays = oks.distinct(keypoints, oks.areas_of(boxes), scores, ALIKE_IN_LOOKS)
+    return replace(
+        first,
+        keypoints=keypoints[stays],
+        keypoint_scores=keypoint_scores[stays],
+        boxes=boxes[stays],
+        scores=scores[stays],
+    )
 
 
 def combined(

@@ -110,6 +110,14 @@ def add_refinement(parser: argparse.ArgumentParser) -> None:
         help="the network of the first look, --model being that of the second",
     )
 
+    parser.add_argument(
+        "--quality",
+        choices=("fast", "balanced", "best"),
+        default="balanced",
+        help="fast looks once; best looks again at mirror images too, and finds people at two "
+        "sizes (default: balanced)",
+    )
+
 
 def second_look(args: argparse.Namespace) -> bool | str:
     """What --refine and --refine-with ask for, in PoseEstimator's words."""

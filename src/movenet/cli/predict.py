@@ -154,6 +154,7 @@ def open_estimator(args: argparse.Namespace) -> "PoseEstimator":
         model_name(args),
         refine=second_look(args),
         finder=args.finder,
+        quality=args.quality,
         engine=args.engine,
         device=args.device,
         threads=args.threads,
@@ -245,20 +246,24 @@ def first_look(
     estimator: "PoseEstimator", pictures: list["NDArray[np.uint8]"], times: list[dict[str, float]]
 ) -> list["Poses"]:
     """`PoseEstimator.find`, its stages timed."""
+    from movenet.refinement import merged
+
     start = time.perf_counter()
     prepared = estimator.preprocess(pictures)
     sampling = milliseconds(start) / max(1, len(pictures))
-    found: dict[int, Poses] = {}
+    found: list[list[Poses]] = [[] for _ in pictures]
+    for spent in times:
+        spent |= {"preprocess": sampling, "inference": 0.0, "decode": 0.0}
     for batch in prepared:
         start = time.perf_counter()
         outputs = estimator.engine(batch.inputs)
         inference = milliseconds(start) / len(batch.indices)
         for index, region, output in zip(batch.indices, batch.regions, outputs, strict=True):
             start = time.perf_counter()
-            found[index] = estimator.postprocess(output, region, pictures[index].shape[:2])
-            decode = milliseconds(start)
-            times[index] |= {"preprocess": sampling, "inference": inference, "decode": decode}
-    return [found[index] for index in range(len(pictures))]
+            found[index].append(estimator.postprocess(output, region, pictures[index].shape[:2]))
+            times[index]["decode"] += milliseconds(start)
+            times[index]["inference"] += inference
+    return [merged(looks) for looks in found]
 
 
 def find_sources(args: argparse.Namespace, folder: Path | None, report: Report) -> list[Path]:

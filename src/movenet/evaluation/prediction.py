@@ -28,6 +28,7 @@ class Recipe:
     model: str
     refine: str  # the network of the second look, "" without one
     finder: str
+    quality: str
     runtime: str
     letterbox: str
     version: str

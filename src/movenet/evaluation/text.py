@@ -12,6 +12,7 @@ def header(recipe: Recipe, pictures: int, people: int) -> str:
     """What is evaluated, and on what."""
     looks = f", found by {recipe.finder}" if recipe.finder else ""
     looks += f", refined by {recipe.refine}" if recipe.refine else ", one look"
+    looks += f", {recipe.quality}" if recipe.quality != "balanced" else ""
     return (
         f"{recipe.protocol}: {recipe.model}{looks}, {recipe.runtime}; {pictures} pictures, "
         f"{people} people with keypoints"
