@@ -1,13 +1,15 @@
 """Where the time of a network goes in LiteRT, part by part.
 
-    python benchmarks/layers.py --model lightning [--threads 1] [--rounds 30]
+    python benchmarks/layers.py --model lightning [--threads 1] [--rounds 30] [--json FILE]
 
 The graph is cut after each part and every cut is timed, in turn; a part's time is the difference.
 """
 
 import argparse
+import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -113,6 +115,7 @@ def main() -> None:
     parser.add_argument("--model", choices=SPECS, default="lightning")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--json", type=Path, help="add the rows to this file")
     args = parser.parse_args()
     model = weights.load(args.model)
     shape = (model.spec.side, model.spec.side)
@@ -121,17 +124,22 @@ def main() -> None:
     totals, work = medians_ms(runs, args.rounds), multiply_adds(model, shape)
     print(f"{args.model} {shape[0]}x{shape[1]}, {args.threads} thread(s)")
     print(f"{'part':<10} {'ms':>7} {'share':>6} {'M multiply-adds':>16} {'G a second':>11}")
-    before = 0.0
+    before, rows = 0.0, []
     for name in names:
         spent = totals[name] - before
         rate = f"{work[name] / 1e6 / spent:>11.1f}" if work[name] and spent > 0 else ""
         share = spent / totals["decoding"]
         print(f"{name:<10} {spent:>7.3f} {share:>6.1%} {work[name] / 1e6:>16.1f} {rate}")
         before = totals[name]
+        rows.append({"part": name, "ms": spent, "multiply_adds": work[name]})
     total = sum(work.values())
     print(
         f"{'all':<10} {before:>7.3f} {1:>6.0%} {total / 1e6:>16.1f} {total / 1e6 / before:>11.1f}"
     )
+    if args.json:
+        known = json.loads(args.json.read_text()) if args.json.is_file() else {}
+        known[f"{args.model}, {args.threads} thread"] = rows
+        args.json.write_text(json.dumps(known, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "peers.json"
 RATIOS = HERE / "results" / "ratios.json"
 EXPORTS = HERE / "results" / "exports.json"
+LAYERS = HERE / "results" / "layers.json"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 LARGEST_PX = 0.1  # a row that differs by more does something else and has no rank
 FRAMES, FRAMES_TITLE = "frame", "Whole frames"
@@ -161,7 +162,21 @@ picture at the first size. int8 is in [export.md](export.md).
 """
 
 
-def page(report: dict[str, Any], ratios: dict[str, Any], exported: list[dict[str, Any]]) -> str:
+PARTS = """\
+## Where the time goes
+
+The graph is cut after each part, and the cuts are timed in turn, one thread; a part's time is the
+difference (`python benchmarks/layers.py --model NAME --json benchmarks/results/layers.json`), in
+ms. In brackets: thousand million multiply-adds a second; a part without has none to speak of.
+"""
+
+
+def page(
+    report: dict[str, Any],
+    ratios: dict[str, Any],
+    exported: list[dict[str, Any]],
+    layers: dict[str, list[dict[str, Any]]],
+) -> str:
     """The whole page."""
     rows = report["rows"]
     parts = [introduction(report), NETWORKS]
@@ -173,6 +188,7 @@ def page(report: dict[str, Any], ratios: dict[str, Any], exported: list[dict[str
     if of_table:
         parts += [WHOLE_FRAMES, times_table(of_table)]
     parts += [REQUIRED.rstrip(), ratios_table(ratios["rows"]), ratios_origin(ratios)]
+    parts += [PARTS.rstrip(), layers_table(layers)]
     parts += [EXPORTED.rstrip(), exports_table(exported)]
     parts += ["## What each program does", peers_table(rows)]
     if report["failed"]:
@@ -264,6 +280,20 @@ def ratios_origin(ratios: dict[str, Any]) -> str:
     )
 
 
+def layers_table(layers: dict[str, list[dict[str, Any]]]) -> str:
+    """A part of the networks a row, ms and speed."""
+    columns = list(layers.values())
+    body = []
+    for rows in zip(*columns, strict=True):
+        cells = [rows[0]["part"]]
+        for row in rows:
+            speed = row["multiply_adds"] / row["ms"] / 1e6
+            cells.append(f"{row['ms']:.2f}" + (f" ({speed:.0f})" if speed else ""))
+        body.append(cells)
+    totals = [f"{sum(row['ms'] for row in rows):.2f}" for rows in columns]
+    return table(["part", *layers], [*body, ["all", *totals]], right=(1, 2, 3))
+
+
 def exports_table(rows: list[dict[str, Any]]) -> str:
     """What the certificates say; why there is none."""
     head = ["model", "format", "MB", "ms", "threads", "largest, px", "score", "peaks missed"]
@@ -340,7 +370,7 @@ def paragraphs(text: str) -> str:
 
 def main() -> None:
     """Write the page."""
-    saved = (json.loads(file.read_text()) for file in (RESULTS, RATIOS, EXPORTS))
+    saved = (json.loads(file.read_text()) for file in (RESULTS, RATIOS, EXPORTS, LAYERS))
     PAGE.write_text(page(*saved), encoding="utf-8")
 
 

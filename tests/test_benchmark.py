@@ -257,7 +257,7 @@ def test_what_differs_has_no_pictures_a_second() -> None:
     assert (row.ranks, row.pictures_per_s) == (False, None)
     assert text.batch_line(row) == (
         "batch 4            5.000 ms   20.00 ms   20.00 ms              "
-        "DIFFERS: 0.3200 px, scores 0.0e+00"
+        "DIFFERS: 0.3200 px, scores 0.0e+00 (mean over 0.3 0.00, 0.0% moved by a cell)"
     )
     foreign = Row.of("theirs", times, equality=wrong, foreign=True)
     assert (foreign.ranks, foreign.pictures_per_s) == (True, 50)
@@ -502,6 +502,14 @@ def test_a_file_of_ours_that_is_another_network_is_refused() -> None:
     assert str(error.value).endswith("holds thunder, not lightning; say --model thunder")
 
 
+def test_a_file_of_another_model_s_size_is_refused() -> None:
+    with pytest.raises(EngineError) as error:
+        foreign(tflite("other.tflite", takes=(1, 256, 256, 3)))
+    assert str(error.value) == (
+        "--vs other.tflite: takes 256x256, which is another model's; name another file or --model"
+    )
+
+
 def test_a_file_that_leaves_its_sides_open_takes_ours() -> None:
     path = tflite("open.tflite", takes=(1, 1, 1, 3), gives=(1, 6, 56), open_sides=True)
     file = foreign(path, "multipose")
@@ -579,8 +587,8 @@ def test_the_command_prints_and_writes_all(
         "",
         "in turn +median +p95 +difference from PyTorch float32",
         rf"ours, 192x96 +{number} ms +{number} ms +{equal}",
-        rf"theirs, 96x96 +{number} ms +{number} ms +{number} px, scores \d\.\de.\d\d; keypoints "
-        rf"over 0\.3: {number} px",
+        rf"theirs, 96x96 +{number} ms +{number} ms +DIFFERS: {number} px, scores \d\.\de.\d\d; "
+        rf"keypoints over 0\.3: {number} px \(mean {number}, {number}% moved by a cell\)",
         r"theirs is theirs\.tflite",
         "the inputs differ in shape: times are compared, results are not",
         rf"ours over theirs: {interval}, 10 rounds",
@@ -636,6 +644,7 @@ def test_an_engine_that_lies_is_marked_and_does_not_rank(
     marked = [line for line in out.splitlines() if "DIFFERS: " in line]
     assert [line.split("  ")[0] for line in marked] == [
         "network with its decoding", "total", "batch 1", "batch 4", "ours, 192x192",
+        "theirs, 192x192",
     ]  # fmt: skip
     assert not any(re.search(r" ms +\d+\.\d  ", line) for line in marked)  # no pictures/s
     assert "batch 4 over 2 single-thread streams: no ratio, since streams differs" in out

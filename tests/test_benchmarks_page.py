@@ -28,6 +28,7 @@ import peers  # noqa: E402
 RESULTS = json.loads(page.RESULTS.read_text())
 RATIOS = json.loads(page.RATIOS.read_text())
 EXPORTS = json.loads(page.EXPORTS.read_text())
+LAYERS = json.loads(page.LAYERS.read_text())
 
 # A worker that answers, and dies or sleeps when its argument says so.
 FAKE = """
@@ -66,11 +67,11 @@ def timed(jobs: list[interleave.Job], rounds: int = 4) -> tuple[dict[Any, Any], 
 
 
 def test_the_page_is_what_the_results_give() -> None:
-    assert page.PAGE.read_text(encoding="utf-8") == page.page(RESULTS, RATIOS, EXPORTS)
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(RESULTS, RATIOS, EXPORTS, LAYERS)
 
 
 def test_page_and_results_name_no_place_of_the_machine_that_made_them() -> None:
-    for path in (page.PAGE, page.RESULTS, page.RATIOS, page.EXPORTS):
+    for path in (page.PAGE, page.RESULTS, page.RATIOS, page.EXPORTS, page.LAYERS):
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"(?<![\w.-])/\w+/", text)
         assert "://" not in text
@@ -177,9 +178,9 @@ def test_a_row_that_differs_has_no_rank() -> None:
 
 def test_the_page_says_what_did_not_run_and_why() -> None:
     failed = {"table": "thunder", "peer": "tfjs", "threads": 1, "reason": "node: not there"}
-    made = page.page(RESULTS | {"failed": [failed]}, RATIOS, EXPORTS)
+    made = page.page(RESULTS | {"failed": [failed]}, RATIOS, EXPORTS, LAYERS)
     assert "- Google's graph, TensorFlow.js, 1 thread (Thunder): node: not there." in made
-    assert "did not run" not in page.page(RESULTS | {"failed": []}, RATIOS, EXPORTS)
+    assert "did not run" not in page.page(RESULTS | {"failed": []}, RATIOS, EXPORTS, LAYERS)
 
 
 def test_the_command_is_told_without_folders() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -460,6 +461,28 @@ def test_one_that_lacks_its_last_byte_is_refused_when_it_is_run(
     assert line(cut(-1), batch=pictures(1)) == (
         "LiteRT cannot run it (The model is not a valid Flatbuffer buffer)"
     )
+
+
+def test_a_litert_file_of_an_impossible_shape_is_refused(tiny: Tiny) -> None:
+    engine = LiteRTEngine(tiny("litert"), threads=1)
+    (signature,) = engine._graphs.values()
+    for sides in ((1, 1), (0, 64), (64, 50)):
+        spoilt = replace(signature, input=(1, *sides, 3))
+        with pytest.raises(EngineError, match="damaged"):
+            litert.check(Path("damaged"), spoilt, LIGHTNING)
+
+
+def test_what_litert_says_while_it_runs_is_one_line(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("Input tensor 373 lacks data")
+
+    engine = LiteRTEngine(tiny("litert"), threads=1)
+    monkeypatch.setattr(litert.Runner, "__call__", fail)
+    (shape,) = engine.shapes
+    with pytest.raises(EngineError, match=r"LiteRT cannot run it \(Input tensor 373 lacks data\)$"):
+        engine(np.zeros((1, *shape, 3), np.uint8))
 
 
 def test_a_file_whose_hash_is_not_the_one_wanted_is_refused(tiny: Tiny) -> None:

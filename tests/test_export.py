@@ -193,6 +193,10 @@ def test_an_export_is_a_file_and_its_certificate_and_nothing_else(tmp_path: Path
     assert set(proof["versions"]) == {"ai-edge-litert"}
     assert {"movenet-pytorch", "torch", "python"} <= set(proof["machine"]["versions"])
     assert (proof["threads"], proof["together"]) == (2, True)
+    assert (proof["keypoints"], proof["swept"]) == (6 * 17, ["64x64"])
+    assert proof["limits"] == {"max_px": None, "score": None, "mean_px": 0.05, "moved": 0.005}
+    assert len(proof["pictures_sha256"]) == 64
+    assert proof["calibration"] == 0
 
 
 def test_a_file_says_what_it_is(tmp_path: Path) -> None:
@@ -451,7 +455,7 @@ def test_every_format_agrees_with_pytorch(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["openvino", "torchscript", "executorch", "coreml"])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "litert"])
 def test_the_decoding_of_several_people_goes_into_every_format(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"made{exports.find(name).SUFFIX}"
     proof = export("multipose", name, path, shapes=[(64, 96)])
@@ -612,6 +616,16 @@ from movenet.export import certificate
 certificate.failures = lambda *_: os.kill(os.getpid(), signal.SIGTERM)
 sys.exit(main(sys.argv[1:]))
 """
+
+
+def test_a_file_beside_openvino_s_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "mine.bin").write_text("precious")
+    with pytest.raises(ExportError) as error:
+        export("lightning", "openvino", tmp_path / "mine.xml")
+    assert str(error.value) == (
+        f"{tmp_path / 'mine.bin'}: is there, and would be written over; name another file"
+    )
+    assert (tmp_path / "mine.bin").read_text() == "precious"
 
 
 def test_a_terminated_export_leaves_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from movenet.engines import Shape
 from movenet.engines.tflite import TFLiteFile
 from movenet.errors import EngineError
 from movenet.silence import silence
-from movenet.specs import MULTIPLE, ModelSpec, spec_of
+from movenet.specs import MULTIPLE, ROWS, ModelSpec, spec_of
 
 try:
     from ai_edge_litert.interpreter import Interpreter
@@ -31,7 +31,7 @@ class ForeignFile:
 
     def __init__(self, path: Path, *, spec: ModelSpec, shape: Shape, threads: int):
         """Open the file and run it once. EngineError says what does not fit."""
-        self._path, self.name = path, path.name
+        self._path, self.name, self._spec = path, path.name, spec
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -73,6 +73,11 @@ class ForeignFile:
             sides = [1, *(o if o != OPEN else s for o, s in zip(sides[1:3], shape, strict=True)), 3]
             self._interpreter.resize_tensor_input(first["index"], sides)
         h, w = sides[1:3]
+        others = {row.side for row in ROWS} - {self._spec.side, *self._spec.sides}
+        if h == w and h in others:
+            raise self._wrong(
+                f"takes {h}x{w}, which is another model's; name another file or --model"
+            )
         if h % MULTIPLE or w % MULTIPLE:
             raise self._wrong(
                 f"takes {h}x{w}, but a MoveNet takes multiples of {MULTIPLE}; name another file"

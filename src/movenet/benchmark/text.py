@@ -12,6 +12,7 @@ STAGE_HEAD = f"{'one picture':<27}{'median':>11}{'p95':>11}{'pictures/s':>12}  {
 BATCH_HEAD = (
     f"{'network alone':<16}{'a picture':>11}{'a call':>11}{'p95':>11}{'pictures/s':>12}  {BESIDE}"
 )
+FOREIGN_PX = 0.1  # rounded constants of Google's files move keypoints by half of that
 VS_HEAD = f"{'in turn':<27}{'median':>11}{'p95':>11}{'':>12}  {BESIDE}"
 
 
@@ -116,8 +117,13 @@ def beside(equality: Equality | None, *, judge: bool = True) -> str:
         return ""  # a stage that makes no keypoints
     found = f"{equality.px:.4f} px, scores {equality.scores:.1e}"
     if not judge:
-        return f"{found}; keypoints over 0.3: {equality.confident_px:.4f} px"
-    return found if equality.equal else f"DIFFERS: {found}"
+        found = f"{found}; keypoints over 0.3: {equality.confident_px:.4f} px"
+        mean = f"mean {equality.mean_px:.2f}, {equality.moved:.1%} moved by a cell"
+        return found if equality.confident_px <= FOREIGN_PX else f"DIFFERS: {found} ({mean})"
+    if equality.equal:
+        return found
+    mean = f"mean over 0.3 {equality.mean_px:.2f}, {equality.moved:.1%} moved by a cell"
+    return f"DIFFERS: {found} ({mean})"
 
 
 def interval(ratio: Ratio) -> str:

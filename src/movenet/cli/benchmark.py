@@ -65,7 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE.tflite",
         help="another TFLite file of the model, as Google's, to take turns with; its difference "
-        "from PyTorch is shown, not judged",
+        "from PyTorch is shown, and one that moves most keypoints has no ratio",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")
     parser.add_argument(

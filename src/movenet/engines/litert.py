@@ -20,7 +20,7 @@ from movenet.engines import Shape, check_shape
 from movenet.engines.tflite import Signature, TFLiteFile
 from movenet.errors import EngineError
 from movenet.silence import silence
-from movenet.specs import ModelSpec, spec_of
+from movenet.specs import MULTIPLE, ModelSpec, spec_of
 
 try:
     from ai_edge_litert.interpreter import Interpreter
@@ -77,6 +77,12 @@ class LiteRTEngine:
     def __call__(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, 3) uint8 RGB -> (N, 1, 17, 3) or (N, 6, 56) float32."""
         shape = check_shape(self._path, self._shapes, batch)
+        try:
+            return self._run(shape, batch)
+        except (ValueError, RuntimeError) as error:
+            raise EngineError(f"{self._path}: LiteRT cannot run it ({error})") from error
+
+    def _run(self, shape: Shape, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         count = len(batch)
         if count == 1:
             return self._prepared(shape, 1, self._threads)(batch)
@@ -87,11 +93,7 @@ class LiteRTEngine:
         return np.concatenate(list(each(runner, np.split(batch, count))))
 
     def _prepare(self, shape: Shape, count: int, threads: int) -> "Runner":
-        data = self._file.only(self._graphs[shape])
-        try:
-            return Runner(data, count, threads)
-        except (ValueError, RuntimeError) as error:
-            raise EngineError(f"{self._path}: LiteRT cannot run it ({error})") from error
+        return Runner(self._file.only(self._graphs[shape]), count, threads)
 
 
 class Runner:
@@ -136,6 +138,7 @@ def precision_of(metadata: bytes) -> str:
 def check(path: Path, signature: Signature, spec: ModelSpec) -> None:
     """EngineError unless a graph goes from uint8 pictures to Google's tensor."""
     fits = len(signature.input) == 4 and signature.input[0] == 1 and signature.input[3] == 3
+    fits = fits and all(side and not side % MULTIPLE for side in signature.input[1:3])
     if not fits or signature.input_type != UINT8 or signature.outputs != 1:
         raise EngineError(
             f"{path}: not an export of movenet with its decoding (it takes {signature.input} and "

@@ -85,6 +85,9 @@ def export(  # noqa: PLR0913 (each is a choice of the user's)
     for place in (target, target.with_name(f"{target.name}{CERTIFICATE}")):
         if place.is_dir() and not (place / "Manifest.json").is_file():  # a Core ML package has one
             raise ExportError(f"{place}: is a folder; name another file")
+    companion = target.with_suffix(".bin")
+    if format == "openvino" and companion.exists() and not target.exists():
+        raise ExportError(f"{companion}: is there, and would be written over; name another file")
     try:
         with staging(target) as folder:
             return made(job, maker, folder, target)

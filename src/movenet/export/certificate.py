@@ -73,16 +73,21 @@ class Certificate:
     mean_px: float | None  # of confident keypoints
     score: float | None
     moved: float | None  # share of confident keypoints
+    swept: list[str]  # shapes whose every cell had a planted peak
     cells: int  # of the sweep, and how many peaks of them were missed
     missed_cells: int
     latency_ms: float | None  # median, batch 1, the first shape, `threads` threads
     threads: int | None  # None: as many as the runtime takes by itself
-    together: bool  # the pictures were compared as one batch too, so that each counts twice
+    together: bool  # as one batch too; the largest errors are of that as well
     bytes: int
     sha256: dict[str, str]
     weights_sha256: str
     machine: Machine
     versions: dict[str, str]  # of what made and ran the format
+    limits: dict[str, float | None]  # what it was held to, as in Limits
+    pictures_sha256: str  # of the pixels of all pictures, one after the other
+    calibration: int  # pictures that int8 ranges were measured on, and their pixels' hash
+    calibration_sha256: str
     failures: list[str]
     note: str = ""
 
@@ -273,6 +278,14 @@ def digest(path: Path) -> dict[str, str]:
         file.relative_to(base).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in files_of(path)
     }
+
+
+def pictures_digest(checked: Iterable[Pixels]) -> str:
+    """The SHA-256 of pictures' pixels, one after the other."""
+    total = hashlib.sha256()
+    for picture in checked:
+        total.update(picture.tobytes())
+    return total.hexdigest()
 
 
 def weights_digest(model: MoveNet) -> str:

@@ -1,7 +1,6 @@
 """What one export is asked to do, and how its result is judged."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,27 +57,33 @@ class Job:
 
         `batches`: it takes several pictures. `threads`: None is the runtime's own choice.
         """
-        parts = [certificate.compare(run, self.model, self.checked, s) for s in self.shapes]
+        errors = certificate.joined(
+            [certificate.compare(run, self.model, self.checked, s) for s in self.shapes]
+        )
+        every = [errors]
         if batches:
-            parts.append(certificate.compare_batch(run, self.model, self.checked, self.shapes[-1]))
-        errors = certificate.joined(parts)
+            last = self.shapes[-1]
+            every.append(certificate.compare_batch(run, self.model, self.checked, last))
+        judged = certificate.joined(every)
         seen = errors.confidence > certificate.CONFIDENT
-        sweeps = [certificate.sweep(planted_run, shape) for shape in self._swept()]
+        swept = self._swept()
+        sweeps = [certificate.sweep(planted_run, shape) for shape in swept]
         cells, missed = (sum(column) for column in zip(*sweeps, strict=True))
         return Certificate(
             **self._statement(path, runtime),
             keypoints=len(errors.px),
             confident=int(seen.sum()),
-            max_px=certificate.largest(errors.px),
+            max_px=certificate.largest(judged.px),
             mean_px=certificate.mean(errors.px[seen]),
-            score=certificate.largest(errors.score),
+            score=certificate.largest(judged.score),
             moved=certificate.moved(errors.px[seen]),
+            swept=[f"{h}x{w}" for h, w in swept],
             cells=cells,
             missed_cells=missed,
             latency_ms=certificate.latency_ms(run, self.shapes[0]),
             threads=threads,
             together=batches,
-            failures=certificate.failures(self.precision, errors, missed),
+            failures=certificate.failures(self.precision, judged, missed),
         )
 
     def unexecuted(self, path: Path, note: str) -> Certificate:
@@ -91,6 +96,7 @@ class Job:
             **self._statement(path, ""),
             **nothing,
             **unknown,
+            swept=[],
             missed_cells=0,
             threads=None,
             together=False,
@@ -98,10 +104,10 @@ class Job:
             note=note,
         )
 
-    def _swept(self) -> Iterable[Shape]:
+    def _swept(self) -> list[Shape]:
         """The largest shape, whose cells are all the cells there are; others for good measure."""
         ordered = sorted(self.shapes, key=lambda shape: shape[0] * shape[1])
-        return dict.fromkeys((ordered[-1], ordered[0]))
+        return list(dict.fromkeys((ordered[-1], ordered[0])))
 
     def _statement(self, path: Path, runtime: str) -> dict[str, Any]:
         return {
@@ -112,6 +118,10 @@ class Job:
             "runtime": runtime,
             "shapes": [f"{h}x{w}" for h, w in self.shapes],
             "pictures": len(self.checked),
+            "pictures_sha256": certificate.pictures_digest(self.checked),
+            "calibration": len(self.calibration),
+            "calibration_sha256": certificate.pictures_digest(self.calibration),
+            "limits": asdict(certificate.LIMITS[self.precision]),
             "bytes": certificate.size(path),
             "sha256": certificate.digest(path),
             "weights_sha256": certificate.weights_digest(self.model),

@@ -57,7 +57,9 @@ def verify(job: Job, path: Path, planted: Path) -> Certificate:
 
 def heads(path: Path) -> Run:
     """A file of dense heads as a function of pictures, decoded here."""
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def run(batch: Pixels) -> Floats:
         outputs = session.run(None, {INPUT: batch})
