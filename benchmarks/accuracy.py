@@ -1,11 +1,12 @@
 """AP against milliseconds of every recipe, and docs/accuracy.md.
 
-    python benchmarks/accuracy.py ../shared/data/coco_val2017    # measures, then writes the page
-    python benchmarks/accuracy.py                                # the page again
+    python benchmarks/accuracy.py ../shared/data/coco_val2017 --mediapipe-python FILE
+    python benchmarks/accuracy.py    # the page again, from what is saved
 
 The folder holds images/, person_keypoints.json, single_ids.txt (one person a picture) and
 known_ids.txt (every person annotated). Each recipe is a run of `movenet eval`, saved in
-benchmarks/results/accuracy.json. Nothing else should run meanwhile.
+benchmarks/results/accuracy.json. MediaPipe is left out without a Python that has it
+(benchmarks/peers/README.md). Nothing else should run meanwhile.
 """
 
 import argparse
@@ -18,6 +19,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from movenet.evaluation.matching import matched, summary
+from movenet.evaluation.pairs import pairs
+from movenet.evaluation.truth import Truth
 from movenet.machine import this_machine
 
 HERE = Path(__file__).parent
@@ -27,6 +31,7 @@ PLOT = HERE.parent / "docs" / "accuracy.png"
 THREADS = 2
 SQUARE = ("--letterbox", "square")
 BEST = ("--quality", "best")
+BLAZEPOSE = "MediaPipe BlazePose full"
 LISTS = {"single-crop": "single", "single-full": "single", "multi": "known"}
 # Protocol -> name of a recipe -> its options.
 RECIPES: dict[str, dict[str, tuple[str, ...]]] = {
@@ -81,9 +86,15 @@ def main() -> int:
     """Measure where a folder is given, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("data", type=Path, nargs="?", help="a folder as coco_val2017")
-    data = parser.parse_args().data
-    if data:
-        report = {"machine": asdict(this_machine()), "rows": measured(data)}
+    parser.add_argument(
+        "--mediapipe-python", type=Path, help="Python of an environment that has MediaPipe"
+    )
+    options = parser.parse_args()
+    if options.data:
+        machine, rows = asdict(this_machine()), measured(options.data)
+        if options.mediapipe_python:
+            rows.append(blazepose(options.data, options.mediapipe_python))
+        report: dict[str, Any] = {"machine": machine, "rows": rows}
         RESULTS.write_text(json.dumps(report, indent=1) + "\n")
     report = json.loads(RESULTS.read_text())
     PAGE.write_text(page(report), encoding="utf-8")
@@ -118,6 +129,29 @@ def evaluated(data: Path, protocol: str, options: tuple[str, ...]) -> dict[str, 
     return found
 
 
+def blazepose(data: Path, python: Path) -> dict[str, Any]:
+    """MediaPipe's row, judged by the same code."""
+    ids = [int(word) for word in (data / "single_ids.txt").read_text().split()]
+    truth = Truth.read(data / "person_keypoints.json", ids)
+    files = {i: str(data / "images" / record["file_name"]) for i, record in truth.images.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "results.json"
+        command = [str(python), str(HERE / "peers" / "mediapipe_results.py"), str(saved)]
+        done = subprocess.run(command, input=json.dumps(files), capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"accuracy.py: {done.stderr.strip()}")
+        found = json.loads(saved.read_text())
+    figures = summary(matched(truth, found["results"]))
+    return {
+        "protocol": "single-full",
+        "name": BLAZEPOSE,
+        "pictures": len(truth.images),
+        "figures": {name: asdict(figure) for name, figure in figures.items()},
+        "pck": pairs(truth, found["results"]).all_pck(),
+        "ms": found["ms"],
+    }
+
+
 def page(report: dict[str, Any]) -> str:
     """The whole page."""
     machine, rows = report["machine"], report["rows"]
@@ -132,7 +166,7 @@ def page(report: dict[str, Any]) -> str:
         GOOGLE,
         "## How it was made",
         f"{machine['date']}; {machine['cpu']}, {THREADS} threads; {versions}.",
-        "```sh\npython benchmarks/accuracy.py FOLDER\n```",
+        "```sh\npython benchmarks/accuracy.py FOLDER --mediapipe-python FILE\n```",
         FULL,
     ]
     return "\n\n".join(parts) + "\n"
@@ -201,9 +235,11 @@ the instance score, times that mean after a second look. "Square" is Google's le
 it black bars are trimmed, and crops have the person's own aspect. "Best" is `quality="best"`: two
 sizes in MultiPose's first look, and mirror images in the second. PCK@0.2 is the share of labelled
 keypoints within a fifth of the torso (left shoulder to right hip); who is not found counts as
-wrong. Milliseconds are the median, from the decoded picture to poses, in LiteRT. MultiPose without
-a threshold gives six people a picture, and each is looked at again; with its default threshold only
-those who are there are."""
+wrong. MediaPipe's BlazePose has 33 landmarks, of which COCO's 17 are kept; its own detector finds
+the person, and the mean visibility is the score; it places hips and faces by other rules than
+COCO's annotators. Milliseconds are the median, from the decoded picture to poses, ours in LiteRT.
+MultiPose without a threshold gives six people a picture, and each is looked at again; with its
+default threshold only those who are there are."""
 
 GOOGLE = """\
 ## Beside Google's figures

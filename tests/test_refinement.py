@@ -146,7 +146,7 @@ def test_everybody_is_looked_at_again() -> None:
     estimator = PoseEstimator("multipose")
     assert estimator.second is not None
     assert estimator.second.spec.name == "thunder"
-    assert (estimator.sides, estimator.person_threshold) == ((320,), FINDINGS["multipose"][2])
+    assert (estimator.sides, estimator.person_threshold) == FINDINGS["multipose", "balanced"]
     found = estimator(TWO)
     first = estimator.find([TWO])[0]
     assert len(found) == len(first) == 2

@@ -31,16 +31,19 @@ LARGEST_BATCH = 32  # inputs in one forward; memory, not speed, sets it
 class Finding(NamedTuple):
     """How a first look differs from an only one: the input's long sides, and who is there.
 
-    `best_sides` are those of quality "best"; what is found at each is merged.
+    What is found at several sides is merged.
     """
 
     sides: tuple[int, ...]
-    best_sides: tuple[int, ...]
     person_threshold: float
 
 
 Quality = Literal["fast", "balanced", "best"]
-FINDINGS = {"multipose": Finding((320,), (256, 384), 0.12)}  # docs/decisions/007-refinement.md
+# docs/decisions/007-refinement.md
+FINDINGS = {
+    ("multipose", "balanced"): Finding((320,), 0.12),
+    ("multipose", "best"): Finding((256, 384), 0.13),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +122,9 @@ class PoseEstimator:
             self.again = self.second
         spec = self.engine.spec
         self.several = spec.people > 1 and finder is None
-        alone = Finding((spec.side,), (spec.side,), spec.person_threshold)
-        finding = FINDINGS.get(spec.name, alone) if self.second else alone
-        self.sides = finding.best_sides if quality == "best" else finding.sides
+        alone = Finding((spec.side,), spec.person_threshold)
+        finding = FINDINGS.get((spec.name, quality), alone) if self.second else alone
+        self.sides = finding.sides
         self.keypoint_threshold = keypoint_threshold
         self.person_threshold = (
             finding.person_threshold if person_threshold is None else person_threshold
