@@ -29,6 +29,7 @@ RESULTS = HERE / "results" / "accuracy.json"
 PAGE = HERE.parent / "docs" / "accuracy.md"
 PLOT = HERE.parent / "docs" / "accuracy.png"
 THREADS = 2
+MARKERS = "o^sDvP*Xph"  # of the plot, a recipe each
 SQUARE = ("--letterbox", "square")
 BEST = ("--quality", "best")
 BLAZEPOSE = "MediaPipe BlazePose full"
@@ -199,20 +200,18 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     sides = figure.subplots(1, 2)
     for axes, protocol in zip(sides, ("single-full", "multi"), strict=True):
         shown = [r for r in rows if r["protocol"] == protocol and "square" not in r["name"]]
-        for row in shown:
-            ap = row["figures"]["AP"]
-            axes.plot(row["ms"], ap["value"], "o", color="#0072b2")
-            axes.annotate(
-                row["name"],
-                (row["ms"], ap["value"]),
-                textcoords="offset points",
-                xytext=(5, -10),
-                fontsize=8,
+        for row, marker in zip(shown, MARKERS, strict=False):
+            axes.plot(
+                *(row["ms"], row["figures"]["AP"]["value"], marker),
+                color="#d55e00" if row["name"] == BLAZEPOSE else "#0072b2",
+                label=row["name"],
+                linestyle="none",
             )
+        axes.legend(loc="lower right", fontsize=8)
         axes.set_xlabel("ms a picture")
         axes.set_ylabel("AP")
         axes.set_title(TITLES[protocol], fontsize=10)
-        axes.set_xlim(0, 1.75 * max(row["ms"] for row in shown))  # room for the names
+        axes.set_xlim(0, 1.6 * max(row["ms"] for row in shown))  # room for the names
         axes.margins(y=0.15)
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110, metadata={"Software": None})
