@@ -274,6 +274,7 @@ def imported(*arguments: str, folder: Path) -> set[str]:
 def test_litert_is_imported_alone(arguments: tuple[str, ...], tmp_path: Path) -> None:
     file = str(weights.FOLDER / "lightning.tflite")
     given = [file if argument == "FILE" else argument for argument in arguments]
+    given += ["--model", "lightning"] if file in given else []
     assert imported(*given, folder=tmp_path) == {"ai_edge_litert"}
 
 
