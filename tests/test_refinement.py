@@ -304,3 +304,20 @@ def test_the_command_finds_everybody_and_looks_again(
     assert "2 people" in capsys.readouterr().out
     assert len(refined) == len(plain) == 2
     assert refined != plain
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--finder", "multipose", "--no-refine"],
+        ["--finder", "multipose", "--refine-with", "thunder"],
+        ["--finder", "multipose", "--quality", "fast"],
+        ["--quality", "best", "--no-refine"],
+    ],
+)
+def test_options_that_contradict_are_one_line_and_wrong_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", str(pictures.path("camera")), "--json", "x.jsonl", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("movenet: ")

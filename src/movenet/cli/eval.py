@@ -17,6 +17,7 @@ from movenet.cli.options import (
     add_engine,
     add_refinement,
     add_threads,
+    choices,
     positive,
     second_look,
 )
@@ -124,17 +125,18 @@ def open_estimator(args: argparse.Namespace) -> "PoseEstimator":
     """The estimator that the options ask for; it keeps everybody."""
     from movenet.estimator import PoseEstimator
 
-    return PoseEstimator(
-        args.model,
-        refine=second_look(args),
-        finder=args.finder,
-        quality=args.quality,
-        engine=args.engine,
-        device=args.device,
-        threads=args.threads,
-        person_threshold=0.0,
-        letterbox=args.letterbox,
-    )
+    with choices():
+        return PoseEstimator(
+            args.model,
+            refine=second_look(args),
+            finder=args.finder,
+            quality=args.quality,
+            engine=args.engine,
+            device=args.device,
+            threads=args.threads,
+            person_threshold=0.0,
+            letterbox=args.letterbox,
+        )
 
 
 def recipe_of(args: argparse.Namespace, estimator: "PoseEstimator") -> "Recipe":

@@ -1,7 +1,10 @@
 """Options that several verbs share: the same words, the same help."""
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 
+from movenet.errors import EngineError
 from movenet.specs import MULTIPLE, SPECS
 
 
@@ -117,6 +120,15 @@ def add_refinement(parser: argparse.ArgumentParser) -> None:
         help="fast looks once; best looks again at mirror images too, and finds people at two "
         "sizes (default: balanced)",
     )
+
+
+@contextlib.contextmanager
+def choices() -> Iterator[None]:
+    """Options that contradict each other are wrong usage: a ValueError becomes an EngineError."""
+    try:
+        yield
+    except ValueError as error:
+        raise EngineError(str(error)) from error
 
 
 def second_look(args: argparse.Namespace) -> bool | str:

@@ -21,6 +21,7 @@ from movenet.cli.options import (
     add_model,
     add_refinement,
     add_threads,
+    choices,
     positive,
     second_look,
     share,
@@ -150,17 +151,18 @@ def open_estimator(args: argparse.Namespace) -> "PoseEstimator":
     """The estimator that the options ask for."""
     from movenet.estimator import PoseEstimator
 
-    return PoseEstimator(
-        model_name(args),
-        refine=second_look(args),
-        finder=args.finder,
-        quality=args.quality,
-        engine=args.engine,
-        device=args.device,
-        threads=args.threads,
-        keypoint_threshold=args.threshold,
-        max_megapixels=args.max_megapixels,
-    )
+    with choices():
+        return PoseEstimator(
+            model_name(args),
+            refine=second_look(args),
+            finder=args.finder,
+            quality=args.quality,
+            engine=args.engine,
+            device=args.device,
+            threads=args.threads,
+            keypoint_threshold=args.threshold,
+            max_megapixels=args.max_megapixels,
+        )
 
 
 def open_outputs(
