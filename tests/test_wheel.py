@@ -121,5 +121,5 @@ def test_a_bundled_picture_gives_one_person(installed, wheel, names, away):
     done = run(installed / "movenet", "predict", picture, "--json", "poses.jsonl", cwd=away)
     assert done.returncode == 0, done.stderr
     header, poses = map(json.loads, (away / "poses.jsonl").read_text().splitlines())
-    assert header["model"] == "lightning"
+    assert header["model"] == "multipose"
     assert len(poses["people"]) == 1
