@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from movenet import PoseEstimator, Poses, images, pictures
+from movenet import PoseEstimator, Poses, images, load, pictures
 from movenet.cli import main
 from movenet.crop import MARGIN, CropRegion
 from movenet.engines.mirrored import MirroredEngine
-from movenet.estimator import FINDINGS, longest
+from movenet.estimator import FINDINGS
+from movenet.export import litert
+from movenet.export.job import Job
 from movenet.keypoints import MIRROR
 from movenet.refinement import HIPS, SHOULDERS, combined, crops, merged
 from movenet.specs import SPECS
@@ -31,7 +33,7 @@ def poses(scores: np.ndarray, keypoints: np.ndarray | None = None) -> Poses:
 
 
 def test_a_crop_is_the_extent_widened_in_the_person_s_own_aspect() -> None:
-    (region,) = crops(poses(np.full((1, 17), 0.9)), 256, SHAPES, several=False)
+    (region,) = crops(poses(np.full((1, 17), 0.9)), SHAPES, several=False)
     assert region is not None
     assert region.shape == (256, 128)  # 40 x 80
     assert region.step_x == region.step_y == pytest.approx(80 * MARGIN / 256)
@@ -42,7 +44,7 @@ def test_a_crop_is_the_extent_widened_in_the_person_s_own_aspect() -> None:
 def test_keypoints_that_are_not_seen_do_not_span_the_crop() -> None:
     scores = np.full((1, 17), 0.9)
     scores[0, 13:] = 0.09  # knees and ankles, the lower end of the line
-    (region,) = crops(poses(scores), 256, SHAPES, several=False)
+    (region,) = crops(poses(scores), SHAPES, several=False)
     assert region is not None
     np.testing.assert_allclose(region.to_image(np.array([[0.5, 0.5]])), [[115, 80]])
 
@@ -53,26 +55,37 @@ def test_without_a_torso_the_whole_picture_is_looked_at_unless_others_are_there(
 ) -> None:
     scores = np.full((2, 17), 0.9)
     scores[1, missing] = 0.15
-    found = crops(poses(scores), 256, SHAPES, several=False)
+    found = crops(poses(scores), SHAPES, several=False)
     assert [region is None for region in found] == [False, True]
-    assert None not in crops(poses(scores), 256, SHAPES, several=True)
+    assert None not in crops(poses(scores), SHAPES, several=True)
 
 
 def test_a_crowd_s_person_of_whom_nothing_is_seen_has_a_crop() -> None:
-    (region,) = crops(poses(np.full((1, 17), 0.05)), 256, SHAPES, several=True)
+    (region,) = crops(poses(np.full((1, 17), 0.05)), SHAPES, several=True)
     assert region is not None
     assert region.shape == (256, 128)
 
 
 def test_points_on_one_spot_are_looked_at_from_a_pixel_s_distance() -> None:
-    region = CropRegion.around(np.full((3, 2), 7.0), 192, ((192, 192), (192, 96)))
+    region = CropRegion.around(np.full((3, 2), 7.0), ((192, 192), (192, 96)))
     assert region.step_x * 192 == pytest.approx(1)
+
+
+@pytest.mark.parametrize("size", [(50, 200), (200, 50), (100, 90)])
+def test_a_file_of_one_shape_shows_everybody_whole(size: tuple[int, int]) -> None:
+    points = np.array([(0, 0), size], float)
+    region = CropRegion.around(points, [(192, 96)])
+    corners = region.to_input(points)
+    assert region.shape == (192, 96)
+    assert (corners > 0).all()
+    assert (corners < 1).all()
+    np.testing.assert_allclose((corners[1] - corners[0]).max(), 1 / MARGIN)  # and not smaller
 
 
 @pytest.mark.parametrize("size", [(64, 64), (30, 64), (64, 33)])
 def test_every_point_lies_in_its_crop(size: tuple[int, int]) -> None:
     points = np.random.default_rng(0).uniform(0, size, (40, 2))
-    region = CropRegion.around(points, 256, SHAPES)
+    region = CropRegion.around(points, SHAPES)
     inside = region.to_input(points)
     edge = 0.5 * (1 - 1 / MARGIN)
     assert (inside > 0).all()
@@ -121,7 +134,7 @@ def test_a_second_look_sees_a_small_person_better() -> None:
 def test_the_second_look_is_the_network_on_the_crop() -> None:
     estimator = PoseEstimator("lightning")
     first = PoseEstimator("lightning", refine=False)(ASTRONAUT)
-    (region,) = crops(first, *longest(estimator.engine, "trim"), several=False)
+    (region,) = crops(first, estimator.crop_shapes, several=False)
     assert region is not None
     output = estimator.engine(region.extract(ASTRONAUT)[None])[0, 0]
     found = estimator(ASTRONAUT)
@@ -134,7 +147,7 @@ def test_the_second_look_is_the_network_on_the_crop() -> None:
 def test_without_a_torso_one_network_s_first_look_stays() -> None:
     head = np.ascontiguousarray(ASTRONAUT[40:200, 150:300])
     first = PoseEstimator("lightning", refine=False, person_threshold=0.0)(head)
-    assert crops(first, 192, ((192, 192),), several=False) == [None]
+    assert crops(first, ((192, 192),), several=False) == [None]
     again = PoseEstimator("lightning", person_threshold=0.0)(head)
     np.testing.assert_array_equal(again.keypoints, first.keypoints)
     other = PoseEstimator("lightning", refine="thunder", person_threshold=0.0)(head)
@@ -178,9 +191,27 @@ def test_every_engine_looks_at_the_same_crops() -> None:
     np.testing.assert_allclose(litert.keypoints, torch.keypoints, atol=0.05)
 
 
+@pytest.mark.parametrize(
+    ("model", "shape", "letterbox"),
+    [
+        ("lightning", (192, 96), "trim"),
+        ("lightning", (96, 192), "trim"),
+        ("multipose", (256, 256), "trim"),
+        ("multipose", (256, 256), "square"),
+    ],
+)
+def test_an_exported_file_of_one_shape_takes_part(
+    model: str, shape: tuple[int, int], letterbox: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.tflite"
+    litert.export(Job(load(model), "litert", "float16", (shape,), fixed=True), path)
+    estimator = PoseEstimator(model, engine=path, letterbox=letterbox)  # type: ignore[arg-type]
+    assert len(estimator(ASTRONAUT)) == 1
+
+
 def test_a_square_letterbox_has_square_crops() -> None:
     estimator = PoseEstimator("thunder", letterbox="square")
-    assert longest(estimator.engine, "square") == (256, ((256, 256),))
+    assert estimator.crop_shapes == ((256, 256),)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +301,7 @@ def test_best_finds_at_two_sizes_and_agrees_on_who_is_there() -> None:
         ({"quality": "good"}, "quality must be 'fast', 'balanced' or 'best', not 'good'"),
         (
             {"quality": "best", "refine": False},
-            "quality 'best' looks again; leave refine=False out",
+            "quality 'best' looks again; do not turn refine off",
         ),
         (
             {"quality": "fast", "finder": "multipose"},

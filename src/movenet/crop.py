@@ -83,18 +83,18 @@ class CropRegion:
 
     @classmethod
     def around(
-        cls, points: Floats, side: int, shapes: Collection[tuple[int, int]], margin: float = MARGIN
+        cls, points: Floats, shapes: Collection[tuple[int, int]], margin: float = MARGIN
     ) -> "CropRegion":
         """Around points (K, 2) x, y in picture pixels, their extent widened by `margin`.
 
-        The extent's long side becomes `side` input pixels, and its short side is padded to the
-        smallest of `shapes` (H, W) that holds it. ValueError if none does.
+        Seen as large as any of `shapes` (H, W) can show it whole, in the smallest that does.
         """
         low, high = points.min(0).astype(np.float64), points.max(0).astype(np.float64)
-        size = np.maximum(margin * (high - low), 1.0)  # of one point: a pixel
-        step = float(size.max()) / side
-        across, down = (min(side, math.ceil(float(part) / step - 1e-6)) for part in size)
-        h, w = _smallest(shapes, (down, across))
+        width, height = np.maximum(margin * (high - low), 1.0).tolist()  # of one point: a pixel
+        steps = {(h, w): max(height / h, width / w) for h, w in shapes}
+        step = min(steps.values())
+        fitting = [shape for shape, needed in steps.items() if needed <= step * (1 + 1e-9)]
+        h, w = min(fitting, key=lambda shape: (shape[0] * shape[1], shape))
         x, y = (low + high) / 2
         return cls(float(x) - step * w / 2, float(y) - step * h / 2, step, step, (h, w))
 

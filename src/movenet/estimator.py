@@ -107,7 +107,7 @@ class PoseEstimator:
         if quality == "fast" and finder is not None:
             raise ValueError("quality 'fast' looks once, and a finder needs a second look")
         if quality == "best" and refine is False:
-            raise ValueError("quality 'best' looks again; leave refine=False out")
+            raise ValueError("quality 'best' looks again; do not turn refine off")
         self.engine, self.second = looks(
             model,
             refine if quality != "fast" else False,
@@ -124,7 +124,9 @@ class PoseEstimator:
         self.several = spec.people > 1 and finder is None
         alone = Finding((spec.side,), spec.person_threshold)
         finding = FINDINGS.get((spec.name, quality), alone) if self.second else alone
-        self.sides = finding.sides
+        shapes = self.engine.shapes  # of a file; it may not have the sides of a finder
+        fitting = [side for side in finding.sides if not shapes or side in map(max, shapes)]
+        self.sides = tuple(fitting) or alone.sides
         self.keypoint_threshold = keypoint_threshold
         self.person_threshold = (
             finding.person_threshold if person_threshold is None else person_threshold
@@ -212,7 +214,7 @@ class PoseEstimator:
     def _crops(self, image_size: tuple[int, int], poses: Poses) -> list[CropRegion | None]:
         """Where the second look sees each person; None: where the first has looked already."""
         assert self.second is not None
-        regions = crops(poses, *longest(self.second, self.letterbox), several=self.several)
+        regions = crops(poses, shapes_of_crops(self.second, self.letterbox), several=self.several)
         if self.second is self.engine or None not in regions:
             return regions
         side, shapes = self.second.spec.side, self.second.shapes
@@ -220,9 +222,9 @@ class PoseEstimator:
         return [region or whole for region in regions]
 
     @property
-    def crop_shapes(self) -> tuple[int, tuple[tuple[int, int], ...]]:
-        """The long side of a crop for the first look, and the input shapes (H, W) that have it."""
-        return longest(self.engine, self.letterbox)
+    def crop_shapes(self) -> tuple[tuple[int, int], ...]:
+        """The input shapes (H, W) of a crop for the first look."""
+        return shapes_of_crops(self.engine, self.letterbox)
 
     def preprocess(
         self, pictures: Sequence[Pixels], regions: Sequence[CropRegion] | None = None
@@ -257,6 +259,8 @@ def looks(
     """
     other = how | {"engine": how["engine"] if str(how["engine"]) in ENGINES else "auto"}
     if finder is not None:
+        if refine is False:
+            raise ValueError("a finder needs a second look; do not turn refine off")
         if refine is not True:
             raise ValueError(
                 "finder and refine both name a network; leave refine out: the second look is "
@@ -275,8 +279,8 @@ def looks(
     return first, second
 
 
-def longest(engine: Engine, letterbox: Letterbox) -> tuple[int, tuple[tuple[int, int], ...]]:
-    """The longest side that an engine has, up to the published one, and the shapes (H, W) with it.
+def shapes_of_crops(engine: Engine, letterbox: Letterbox) -> tuple[tuple[int, int], ...]:
+    """The input shapes (H, W) of an engine's crops: the longest, up to the published side.
 
     Those of the LiteRT file where the engine takes any, so that all engines see the same.
     """
@@ -284,7 +288,7 @@ def longest(engine: Engine, letterbox: Letterbox) -> tuple[int, tuple[tuple[int,
     within = [shape for shape in shapes if max(shape) <= engine.spec.side] or list(shapes)
     side = max(max(shape) for shape in within)
     square = letterbox == "square" and (side, side) in within
-    return side, ((side, side),) if square else tuple(s for s in within if max(s) == side)
+    return ((side, side),) if square else tuple(shape for shape in within if max(shape) == side)
 
 
 def sampled(pictures: Sequence[Pixels], regions: Sequence[CropRegion]) -> Iterator[Batch]:

@@ -28,20 +28,18 @@ HIPS = [INDEX["left_hip"], INDEX["right_hip"]]
 SHOULDERS = [INDEX["left_shoulder"], INDEX["right_shoulder"]]
 
 
-def crops(
-    poses: Poses, side: int, shapes: Collection[Shape], *, several: bool
-) -> list[CropRegion | None]:
+def crops(poses: Poses, shapes: Collection[Shape], *, several: bool) -> list[CropRegion | None]:
     """Where to look again, a region a person; None: at the whole picture.
 
-    `side` is the long side of the input, `shapes` the (H, W) that there are. Of several people
-    nobody's crop is the whole picture: that would show somebody else.
+    `shapes` are the input shapes (H, W) that there are. Of several people nobody's crop is the
+    whole picture: that would show somebody else.
     """
     scores = poses.keypoint_scores
     spanning = scores > SPANNING
     spanning |= ~spanning.any(1, keepdims=True)
     torso = (scores[:, HIPS].max(1) > TORSO) & (scores[:, SHOULDERS].max(1) > TORSO)
     return [
-        CropRegion.around(points[seen], side, shapes) if found or several else None
+        CropRegion.around(points[seen], shapes) if found or several else None
         for points, seen, found in zip(poses.keypoints, spanning, torso, strict=True)
     ]
 

@@ -61,7 +61,7 @@ def true_crop(estimator: PoseEstimator, people: list[Record]) -> CropRegion:
     """Around the annotated box of the one person there is."""
     left, top, width, height = people[0]["bbox"]
     corners = np.array([[left, top], [left + width, top + height]])
-    return CropRegion.around(corners, *estimator.crop_shapes, BOX_MARGIN)
+    return CropRegion.around(corners, estimator.crop_shapes, BOX_MARGIN)
 
 
 def check_single(truth: Truth, protocol: Protocol) -> None:
