@@ -226,8 +226,8 @@ the torso's threshold 0.3 was a little better there, lost 2.2 AP on these pictur
 for 0.2. So the rows with a second look at one person are not free of these pictures
 ([decision 7](decisions/007-refinement.md)).
 
-- **One person, the true box given** (`single-crop`): the network sees the annotated box, widened
-  by 1.25, in the person's own aspect. Google's own crop is not published.
+- **One person, the true box given** (`single-crop`): the network looks once, at the annotated
+  box, widened by 1.25, in the person's own aspect. Google's own crop is not published.
 - **One person, the whole picture given** (`single-full`): the best person that is found counts.
 - **Everybody** (`multi`): all that are found count, at most 20 a picture.
 

@@ -344,6 +344,8 @@ def test_the_command_finds_everybody_and_looks_again(
         ["--finder", "multipose", "--refine-with", "thunder"],
         ["--finder", "multipose", "--quality", "fast"],
         ["--quality", "best", "--no-refine"],
+        ["--refine-with", "lightning", "--no-refine"],
+        ["--refine-with", "lightning", "--quality", "fast"],
     ],
 )
 def test_options_that_contradict_are_one_line_and_wrong_usage(

@@ -65,7 +65,8 @@ class Poses:
     keypoint_scores (P, 17) float32, MoveNet's own, 0..1.
     boxes (P, 4) float32 x1, y1, x2, y2: MultiPose's box; for one person the extent of the
     keypoints over the threshold.
-    scores (P,) float32: MultiPose's instance score; for one person the mean keypoint score.
+    scores (P,) float32: MultiPose's instance score, after a second look times the mean keypoint
+    score; for one person the mean keypoint score.
     ids (P,) int64 or None: track ids.
     image_size (height, width) of the picture; frame_index and timestamp_s of the frame.
 

@@ -1,6 +1,7 @@
 """Measure a model's accuracy on COCO keypoint annotations.
 
-Protocols: single-crop (one person, the network sees the true box, widened by 1.25), single-full
+Protocols: single-crop (one person, the first look sees the true box, widened by 1.25; with
+--no-refine the only one), single-full
 (one person, the whole picture), multi (everybody). No threshold is applied: everybody that is
 found is ranked by score. Intervals hold 95 % (bootstrap over pictures).
 """
@@ -17,9 +18,8 @@ from movenet.cli.options import (
     add_engine,
     add_refinement,
     add_threads,
-    choices,
+    open_estimator,
     positive,
-    second_look,
 )
 from movenet.errors import MoveNetError
 from movenet.specs import SPECS
@@ -100,7 +100,9 @@ def run(args: argparse.Namespace) -> int:
     check_single(truth, args.protocol)
     paths = locate(truth, args.images)
     other = read_results(args.against, truth) if args.against else None
-    estimator = open_estimator(args)
+    estimator = open_estimator(  # which keeps everybody
+        args, args.model, person_threshold=0.0, letterbox=args.letterbox
+    )
     recipe = recipe_of(args, estimator)
     results, times = predict_all(args, estimator, recipe, truth, paths)
     found, beside = matched(truth, results), pairs(truth, results)
@@ -119,24 +121,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         save_json(args.json, recipe, figures, beside.all_pck(), times, truth)
     return 0
-
-
-def open_estimator(args: argparse.Namespace) -> "PoseEstimator":
-    """The estimator that the options ask for; it keeps everybody."""
-    from movenet.estimator import PoseEstimator
-
-    with choices():
-        return PoseEstimator(
-            args.model,
-            refine=second_look(args),
-            finder=args.finder,
-            quality=args.quality,
-            engine=args.engine,
-            device=args.device,
-            threads=args.threads,
-            person_threshold=0.0,
-            letterbox=args.letterbox,
-        )
 
 
 def recipe_of(args: argparse.Namespace, estimator: "PoseEstimator") -> "Recipe":

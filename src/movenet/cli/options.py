@@ -1,11 +1,13 @@
 """Options that several verbs share: the same words, the same help."""
 
 import argparse
-import contextlib
-from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from movenet.errors import EngineError
 from movenet.specs import MULTIPLE, SPECS
+
+if TYPE_CHECKING:
+    from movenet.estimator import PoseEstimator
 
 
 def positive(text: str) -> int:
@@ -92,7 +94,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 def add_refinement(parser: argparse.ArgumentParser) -> None:
-    """--refine, --refine-with and --finder; `second_look` reads the first two."""
+    """--refine, --refine-with, --finder and --quality."""
     parser.add_argument(
         "--refine",
         action=argparse.BooleanOptionalAction,
@@ -112,7 +114,6 @@ def add_refinement(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="the network of the first look, --model being that of the second",
     )
-
     parser.add_argument(
         "--quality",
         choices=("fast", "balanced", "best"),
@@ -122,20 +123,28 @@ def add_refinement(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@contextlib.contextmanager
-def choices() -> Iterator[None]:
-    """Options that contradict each other are wrong usage: a ValueError becomes an EngineError."""
+def open_estimator(args: argparse.Namespace, model: str, **more: Any) -> "PoseEstimator":
+    """The estimator that the shared options ask for; `more` goes to it as well.
+
+    Options that contradict each other are wrong usage (EngineError).
+    """
+    from movenet.estimator import PoseEstimator
+
+    if args.refine_with and not (args.refine and args.quality != "fast"):
+        raise EngineError("--refine-with: names a second look that --no-refine or fast leaves out")
     try:
-        yield
+        return PoseEstimator(
+            model,
+            refine=args.refine and (args.refine_with or True),
+            finder=args.finder,
+            quality=args.quality,
+            engine=args.engine,
+            device=args.device,
+            threads=args.threads,
+            **more,
+        )
     except ValueError as error:
         raise EngineError(str(error)) from error
-
-
-def second_look(args: argparse.Namespace) -> bool | str:
-    """What --refine and --refine-with ask for, in PoseEstimator's words."""
-    if not args.refine:
-        return False
-    return args.refine_with or True
 
 
 def add_device(parser: argparse.ArgumentParser, default: str) -> None:

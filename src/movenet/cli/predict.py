@@ -21,9 +21,8 @@ from movenet.cli.options import (
     add_model,
     add_refinement,
     add_threads,
-    choices,
+    open_estimator,
     positive,
-    second_look,
     share,
 )
 
@@ -131,7 +130,12 @@ def run(args: argparse.Namespace) -> int:
     paths = find_sources(args, folder, report)
     if paths:
         with ExitStack() as stack:
-            estimator = open_estimator(args)  # before a file is made or written over
+            estimator = open_estimator(  # before a file is made or written over
+                args,
+                model_name(args),
+                keypoint_threshold=args.threshold,
+                max_megapixels=args.max_megapixels,
+            )
             outputs = open_outputs(args, folder, paths, stack)
             stack.callback(report.print_summary)  # after an interrupt too
             process(estimator, list(batches(paths, args.batch)), outputs, report)
@@ -145,24 +149,6 @@ def run(args: argparse.Namespace) -> int:
 def model_name(args: argparse.Namespace) -> str:
     """What --model says; else multipose, which sees everybody, or Thunder after a finder."""
     return args.model or ("thunder" if args.finder else "multipose")
-
-
-def open_estimator(args: argparse.Namespace) -> "PoseEstimator":
-    """The estimator that the options ask for."""
-    from movenet.estimator import PoseEstimator
-
-    with choices():
-        return PoseEstimator(
-            model_name(args),
-            refine=second_look(args),
-            finder=args.finder,
-            quality=args.quality,
-            engine=args.engine,
-            device=args.device,
-            threads=args.threads,
-            keypoint_threshold=args.threshold,
-            max_megapixels=args.max_megapixels,
-        )
 
 
 def open_outputs(

@@ -1,6 +1,7 @@
 """Accuracy on COCO keypoint annotations: named protocols, pycocotools' matching, intervals.
 
-- single-crop: one person; the network sees the person's true box, widened by 1.25.
+- single-crop: one person; the first look, the only one without refinement, sees the person's true
+  box, widened by 1.25.
 - single-full: one person; the whole picture is given.
 - multi: everybody; the whole picture is given.
 
