@@ -188,9 +188,11 @@ def test_one_picture_runs_on_all_threads_and_a_batch_on_one_each(
     assert made == [3]
     for count in (2, 5):
         engine(pictures(count))
-    assert made == [3, 1, 1, 1]
+    alone = made[1:]
+    assert set(alone) == {1}
+    assert len(alone) <= 3  # one that is free again serves the next picture
     engine(pictures(1, (192, 96)))
-    assert made == [3, 1, 1, 1, 3]
+    assert made == [3, *alone, 3]
 
 
 RUNTIMES = {
