@@ -1,4 +1,4 @@
-"""One thread for every test, as two wait for each other beside other work; no chance in examples."""
+"""One thread, as two wait for each other beside other work; examples without chance."""
 
 import torch
 from hypothesis import settings

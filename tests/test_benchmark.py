@@ -390,7 +390,7 @@ def test_at_another_shape_the_whole_picture_is_in_the_middle(fake: Callable[[Fak
     assert batch.inputs.shape == (1, 192, 128, 3)
     lit = np.flatnonzero((batch.inputs[0] == 200).all((1, 2)))
     assert (lit[0], lit[-1]) == (32, 159)
-    assert_allclose(batch.regions[0].to_image(np.array([0.5, 0.5])), [50, 50])
+    assert_allclose(batch.looks[0].region.to_image(np.array([0.5, 0.5])), [50, 50])
 
 
 def read(paths: list[Path]) -> list[NDArray[np.uint8]]:

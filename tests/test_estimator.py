@@ -150,7 +150,7 @@ def test_pictures_of_one_shape_go_through_the_network_together(
     small = np.ascontiguousarray(astronaut[::2, ::2])  # another size, the same input shape
     wide = np.ascontiguousarray(astronaut[:100])
     batches = lightning.preprocess([astronaut, wide, small])
-    assert [batch.indices for batch in batches] == [(0, 2), (1,)]
+    assert [batch.rows for batch in batches] == [(0, 2), (1,)]
     assert [batch.inputs.shape[0] for batch in batches] == [2, 1]
 
 
@@ -248,7 +248,7 @@ def test_a_file_of_another_size_sees_the_whole_picture_smaller(
     picture = np.zeros((*size, 3), np.uint8)
     (batch,) = estimator.preprocess([picture])
     assert batch.inputs.shape == (1, *shape, 3)
-    region = batch.regions[0]
+    region = batch.looks[0].region
     corners = region.to_input(np.array([[0.0, 0.0], [size[1], size[0]]]))
     assert (corners >= -0.02).all()
     assert (corners <= 1.02).all()

@@ -9,17 +9,30 @@ import pytest
 from movenet import PoseEstimator, Poses, images, load, pictures
 from movenet.cli import main
 from movenet.crop import MARGIN, CropRegion
-from movenet.engines.mirrored import MirroredEngine
-from movenet.estimator import FINDINGS
+from movenet.estimator import FINDINGS, Quality
 from movenet.export import litert
 from movenet.export.job import Job
 from movenet.keypoints import MIRROR
-from movenet.refinement import HIPS, SHOULDERS, combined, crops, merged
+from movenet.refinement import (
+    HIPS,
+    NEAR,
+    SHOULDERS,
+    agreed,
+    combined,
+    crops,
+    inside,
+    merged,
+    mirrored,
+    sizes,
+    tiles,
+    torso_seen,
+)
 from movenet.specs import SPECS
 
 SHAPES = tuple(shape for shape in SPECS["thunder"].shapes if max(shape) == 256)
 ASTRONAUT = images.read(pictures.path("astronaut"))
 TWO = images.read(pictures.path("two_people"))
+DOZEN = np.tile(TWO, (3, 2, 1))
 
 
 def poses(scores: np.ndarray, keypoints: np.ndarray | None = None) -> Poses:
@@ -33,8 +46,7 @@ def poses(scores: np.ndarray, keypoints: np.ndarray | None = None) -> Poses:
 
 
 def test_a_crop_is_the_extent_widened_in_the_person_s_own_aspect() -> None:
-    (region,) = crops(poses(np.full((1, 17), 0.9)), SHAPES, several=False)
-    assert region is not None
+    (region,) = crops(poses(np.full((1, 17), 0.9)), SHAPES)
     assert region.shape == (256, 128)  # 40 x 80
     assert region.step_x == region.step_y == pytest.approx(80 * MARGIN / 256)
     middle = region.to_image(np.array([[0.5, 0.5]]))
@@ -44,26 +56,51 @@ def test_a_crop_is_the_extent_widened_in_the_person_s_own_aspect() -> None:
 def test_keypoints_that_are_not_seen_do_not_span_the_crop() -> None:
     scores = np.full((1, 17), 0.9)
     scores[0, 13:] = 0.09  # knees and ankles, the lower end of the line
-    (region,) = crops(poses(scores), SHAPES, several=False)
-    assert region is not None
+    (region,) = crops(poses(scores), SHAPES)
     np.testing.assert_allclose(region.to_image(np.array([[0.5, 0.5]])), [[115, 80]])
 
 
 @pytest.mark.parametrize("missing", [HIPS, SHOULDERS])
-def test_without_a_torso_the_whole_picture_is_looked_at_unless_others_are_there(
-    missing: list[int],
-) -> None:
-    scores = np.full((2, 17), 0.9)
+def test_a_torso_is_a_hip_and_a_shoulder(missing: list[int]) -> None:
+    scores = np.full((3, 17), 0.9)
     scores[1, missing] = 0.15
-    found = crops(poses(scores), SHAPES, several=False)
-    assert [region is None for region in found] == [False, True]
-    assert None not in crops(poses(scores), SHAPES, several=True)
+    scores[2, missing[0]] = 0.15
+    assert torso_seen(poses(scores)).tolist() == [True, False, True]
 
 
-def test_a_crowd_s_person_of_whom_nothing_is_seen_has_a_crop() -> None:
-    (region,) = crops(poses(np.full((1, 17), 0.05)), SHAPES, several=True)
-    assert region is not None
+def test_somebody_of_whom_nothing_is_seen_has_a_crop() -> None:
+    (region,) = crops(poses(np.full((1, 17), 0.05)), SHAPES)
     assert region.shape == (256, 128)
+
+
+def test_tiles_cover_what_was_full_and_overlap() -> None:
+    quarters = tiles((100.0, 0.0, 500.0, 300.0))
+    assert len(quarters) == 4
+    sides = np.array(quarters).reshape(4, 2, 2)
+    np.testing.assert_allclose(sides[:, 1] - sides[:, 0], np.full((4, 2), (280, 210)))
+    points = np.random.default_rng(0).uniform((100, 0), (500, 300), (500, 2))
+    within = ((points >= sides[:, None, 0]) & (points <= sides[:, None, 1])).all(2)
+    assert within.any(0).all()
+    assert (within.sum(0) > 1).any()
+
+
+def test_what_is_small_has_no_tiles() -> None:
+    assert tiles((0.0, 0.0, 500.0, 130.0)) == []
+
+
+def test_who_is_cut_off_by_a_tile_is_left_to_its_neighbour() -> None:
+    found = poses(np.full((1, 17), 0.9))  # x 100 to 140, y 50 to 130, of a picture of 300 x 200
+    for tile, whole in (
+        ((0.0, 0.0, 200.0, 200.0), True),
+        ((0.0, 0.0, 130.0, 200.0), False),  # to the right of x = 130 there is more picture
+        ((110.0, 0.0, 300.0, 200.0), False),
+        ((0.0, 0.0, 200.0, 120.0), False),
+        ((0.0, 60.0, 200.0, 200.0), False),
+    ):
+        assert len(inside(found, tile)) == whole, tile
+    edge = np.linspace((250, 100), (300, 200), 17)[None]
+    out = poses(np.full((1, 17), 0.9), edge)
+    assert len(inside(out, (150.0, 50.0, 300.0, 200.0))) == 1  # cut off by the picture itself
 
 
 def test_points_on_one_spot_are_looked_at_from_a_pixel_s_distance() -> None:
@@ -94,7 +131,67 @@ def test_every_point_lies_in_its_crop(size: tuple[int, int]) -> None:
     assert inside[:, long].min() == pytest.approx(edge, abs=1e-6)
 
 
-# What becomes of both
+# What becomes of all looks
+
+
+def looks(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Three people seen by so many looks, (3, V, 17, 2) px and scores (3, V, 17)."""
+    random = np.random.default_rng(seed)
+    return random.uniform(0, 300, (3, count, 17, 2)), random.uniform(0.1, 0.9, (3, count, 17))
+
+
+def test_one_look_is_taken_as_it_is() -> None:
+    keypoints, scores = looks(1)
+    points, said = agreed(keypoints, scores, [1.0], np.full(3, 100.0))
+    np.testing.assert_allclose(points, keypoints[:, 0], rtol=1e-6)
+    np.testing.assert_allclose(said, scores[:, 0], rtol=1e-6)
+
+
+def test_looks_that_agree_give_their_place_and_their_mean_score() -> None:
+    keypoints, scores = looks(3)
+    keypoints = np.repeat(keypoints[:, :1], 3, 1)
+    points, said = agreed(keypoints, scores, [1.0, 1.0, 2.0], np.full(3, 100.0))
+    np.testing.assert_allclose(points, keypoints[:, 0], rtol=1e-5)
+    weighted = (scores * np.array([1, 1, 2])[:, None]).sum(1) / 4
+    np.testing.assert_allclose(said, weighted, rtol=1e-5)
+
+
+def test_between_two_near_places_the_surer_one_counts_more() -> None:
+    keypoints = np.zeros((1, 2, 17, 2))
+    keypoints[0, 1] = (1, 0)  # of somebody of 1000 px: as good as the same place
+    scores = np.repeat(np.array([0.25, 0.75])[:, None], 17, 1)[None]
+    points, said = agreed(keypoints, scores, [1.0, 1.0], np.array([1000.0]))
+    np.testing.assert_allclose(points[..., 0], 0.75, atol=2e-3)
+    np.testing.assert_allclose(said, 0.5, atol=1e-4)
+
+
+def test_a_look_far_from_the_others_has_no_say() -> None:
+    keypoints = np.zeros((1, 3, 17, 2))
+    keypoints[0, 2] = (100, 0)  # ten times as far as looks agree
+    scores = np.repeat(np.array([0.3, 0.4, 0.6])[:, None], 17, 1)[None]
+    points, said = agreed(keypoints, scores, [1.0] * 3, np.array([10 / NEAR]))
+    np.testing.assert_allclose(points, 0, atol=1e-6)
+    np.testing.assert_allclose(said, 0.7 / 3, atol=1e-6)
+    points, said = agreed(keypoints, scores, [0.5, 0.5, 1.0], np.array([10 / NEAR]))
+    np.testing.assert_allclose(points, keypoints[:, 2])  # now it weighs more than both
+
+
+def test_the_order_of_looks_and_the_place_and_size_of_a_person_do_not_matter() -> None:
+    keypoints, scores = looks(4)
+    px, order = np.array([50.0, 100.0, 200.0]), [2, 0, 3, 1]
+    points, said = agreed(keypoints, scores, [1.0] * 4, px)
+    again, same = agreed(keypoints[:, order], scores[:, order], [1.0] * 4, px)
+    np.testing.assert_allclose(again, points, rtol=1e-5)
+    np.testing.assert_allclose(same, said, rtol=1e-5)
+    moved, same = agreed(3 * keypoints + 7, scores, [1.0] * 4, 3 * px)
+    np.testing.assert_allclose(moved, 3 * points + 7, rtol=1e-4)
+    np.testing.assert_allclose(same, said, rtol=1e-5)
+
+
+def test_nobody_agrees_on_nothing() -> None:
+    points, said = agreed(np.zeros((0, 2, 17, 2)), np.zeros((0, 2, 17)), [1, 1], np.zeros(0))
+    assert points.shape == (0, 17, 2)
+    assert said.shape == (0, 17)
 
 
 def test_one_person_s_scores_and_box_are_the_second_look_s() -> None:
@@ -134,8 +231,7 @@ def test_a_second_look_sees_a_small_person_better() -> None:
 def test_the_second_look_is_the_network_on_the_crop() -> None:
     estimator = PoseEstimator("lightning")
     first = PoseEstimator("lightning", refine=False)(ASTRONAUT)
-    (region,) = crops(first, estimator.crop_shapes, several=False)
-    assert region is not None
+    (region,) = crops(first, estimator.crop_shapes)
     output = estimator.engine(region.extract(ASTRONAUT)[None])[0, 0]
     found = estimator(ASTRONAUT)
     np.testing.assert_allclose(
@@ -147,7 +243,7 @@ def test_the_second_look_is_the_network_on_the_crop() -> None:
 def test_without_a_torso_one_network_s_first_look_stays() -> None:
     head = np.ascontiguousarray(ASTRONAUT[40:200, 150:300])
     first = PoseEstimator("lightning", refine=False, person_threshold=0.0)(head)
-    assert crops(first, ((192, 192),), several=False) == [None]
+    assert not torso_seen(first).any()
     again = PoseEstimator("lightning", person_threshold=0.0)(head)
     np.testing.assert_array_equal(again.keypoints, first.keypoints)
     other = PoseEstimator("lightning", refine="thunder", person_threshold=0.0)(head)
@@ -248,30 +344,34 @@ def test_fast_looks_once() -> None:
     np.testing.assert_array_equal(fast(TWO).keypoints, once(TWO).keypoints)
 
 
-def test_both_ways_round_a_mirrored_picture_gives_the_mirrored_person() -> None:
-    engine = MirroredEngine(PoseEstimator("lightning", refine=False, threads=1).engine)
+def test_best_looks_at_the_crop_and_its_mirror_image() -> None:
+    estimator = PoseEstimator("lightning", quality="best")
+    first = PoseEstimator("lightning", refine=False)(ASTRONAUT)
+    (region,) = crops(first, estimator.crop_shapes)
+    crop = region.extract(ASTRONAUT)[None]
+    outputs = [estimator.engine(crop), mirrored(estimator.engine(crop[:, :, ::-1].copy()))]
+    keypoints = [region.to_image(output[0, 0, :, 1::-1]) for output in outputs]
+    points, said = agreed(
+        np.array([keypoints]),
+        np.array([[output[0, 0, :, 2] for output in outputs]]),
+        [1.0, 1.0],
+        sizes(first),
+    )
+    found = estimator(ASTRONAUT)
+    np.testing.assert_allclose(found.keypoints, points, atol=1e-3)
+    np.testing.assert_allclose(found.keypoint_scores, said, atol=1e-5)
+
+
+def test_a_mirrored_input_s_tensor_is_turned_back() -> None:
+    engine = PoseEstimator("lightning", refine=False, threads=1).engine
     batch = np.ascontiguousarray(ASTRONAUT[None, :192, 60:252])
-    seen, turned = engine(batch), engine(np.ascontiguousarray(batch[:, :, ::-1]))
-    back = turned[:, :, list(MIRROR)]
-    back[..., 1] = 1 - back[..., 1]
-    np.testing.assert_allclose(back, seen, atol=1e-6)
-
-
-def test_of_both_ways_round_the_surer_one_counts_more() -> None:
-    class OneSided:
-        spec, runtime, shapes = SPECS["lightning"], "made up", None
-
-        def __call__(self, batch: np.ndarray) -> np.ndarray:
-            output = np.zeros((1, 1, 17, 3), np.float32)
-            dark = batch[0, 0, 0, 0] == 0
-            output[..., 1:] = (0.2, 0.9) if dark else (0.6, 0.3)
-            return output
-
-    batch = np.zeros((1, 32, 32, 3), np.uint8)
-    batch[:, :, 31] = 255
-    found = MirroredEngine(OneSided())(batch)
-    np.testing.assert_allclose(found[..., 2], 0.6)
-    np.testing.assert_allclose(found[..., 1], (0.9 * 0.2 + 0.3 * 0.4) / 1.2, atol=1e-3)
+    turned = engine(np.ascontiguousarray(batch[:, :, ::-1]))
+    back = mirrored(turned)
+    np.testing.assert_allclose(back[..., 0], turned[:, :, list(MIRROR), 0])
+    np.testing.assert_allclose(back[..., 1], 1 - turned[:, :, list(MIRROR), 1])
+    np.testing.assert_array_equal(mirrored(back)[..., [0, 2]], turned[..., [0, 2]])
+    sure = engine(batch)[..., 2] > 0.5
+    assert np.abs(back - engine(batch))[sure][:, :2].max() < 0.02  # near the other way's
 
 
 def test_the_people_of_two_looks_are_each_there_once() -> None:
@@ -354,3 +454,33 @@ def test_options_that_contradict_are_one_line_and_wrong_usage(
     assert main(["predict", str(pictures.path("camera")), "--json", "x.jsonl", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("movenet: ")
+
+
+# Crowds
+
+
+@pytest.mark.parametrize("quality", ["balanced", "best"])
+def test_a_group_of_a_dozen_is_found_whole(quality: Quality) -> None:
+    assert len(PoseEstimator("multipose", refine=False)(DOZEN)) == 6
+    found = PoseEstimator("multipose", quality=quality)(DOZEN)
+    halves = found.keypoints[:, 0] // (TWO.shape[1] / 2, TWO.shape[0])
+    assert len(found) == len(np.unique(halves, axis=0)) == 12
+
+
+def test_tiles_are_looked_at_only_where_six_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    estimator = PoseEstimator("multipose")
+    batches: list[int] = []
+    engine = estimator.engine
+
+    class Counted:
+        spec, runtime, shapes = engine.spec, engine.runtime, engine.shapes
+
+        def __call__(self, batch: np.ndarray) -> np.ndarray:
+            batches.append(len(batch))
+            return engine(batch)
+
+    monkeypatch.setattr(estimator, "engine", Counted())
+    estimator.find([TWO])
+    assert batches == [1]
+    estimator.find([DOZEN])
+    assert batches[1:3] == [1, 4]

@@ -1,31 +1,28 @@
 """Pictures to poses: crop, engine, mapping back, and a second look at each person."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, Union, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from movenet import images
+from movenet import images, refinement
 from movenet.crop import CropRegion, Letterbox
-from movenet.engines import Engine
-from movenet.engines.mirrored import MirroredEngine
+from movenet.engines import Engine, Shape
 from movenet.images import Picture
 from movenet.poses import KEYPOINT_THRESHOLD, Poses, people
-from movenet.refinement import combined, crops, merged
+from movenet.sampling import LARGEST_BATCH, Batch, Look, region_of, sampled, shapes_of_crops
 from movenet.selection import ENGINES, select_engine
+from movenet.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from movenet.model import MoveNet
 
 Pixels = NDArray[np.uint8]
 P = TypeVar("P", bound=Picture)
-REMEMBERED = 256  # sizes of pictures whose region is kept
 CROWDS = "thunder"  # looks again at what MultiPose found
-LARGEST_BATCH = 32  # inputs in one forward; memory, not speed, sets it
 
 
 class Finding(NamedTuple):
@@ -44,15 +41,7 @@ FINDINGS = {
     ("multipose", "balanced"): Finding((320,), 0.12),
     ("multipose", "best"): Finding((256, 384), 0.13),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Inputs of one shape that go through the network together."""
-
-    indices: tuple[int, ...]  # which pictures they are
-    regions: tuple[CropRegion, ...]
-    inputs: Pixels  # (N, H, W, 3)
+TURNS = {"balanced": (False,), "best": (False, True)}  # whether a second look is mirrored
 
 
 class PoseEstimator:
@@ -64,7 +53,8 @@ class PoseEstimator:
     all. `finder` names the network of the first look instead, `model` then being that of the
     second: "multipose" finds small people and people at the side.
     `quality` "fast" looks once, "balanced" as `refine` says, and "best" looks again at every crop
-    and its mirror image, and finds people at two sizes where MultiPose finds them.
+    and its mirror image, and finds people at two sizes where MultiPose finds them. Where MultiPose
+    has no place left for more than six people, it looks at parts of the picture as well.
     `engine` is "auto" (LiteRT on a CPU, PyTorch on CUDA and MPS), "litert", "torch",
     "onnx", "openvino" or an exported file; `device` and `threads` are as `selection.select_engine`
     has them.
@@ -116,10 +106,7 @@ class PoseEstimator:
             device=device,
             threads=threads,
         )
-        if self.second and quality == "best":
-            self.again: Engine | None = MirroredEngine(self.second)
-        else:
-            self.again = self.second
+        self.turns = TURNS.get(quality, ())
         spec = self.engine.spec
         self.several = spec.people > 1 and finder is None
         alone = Finding((spec.side,), spec.person_threshold)
@@ -164,62 +151,182 @@ class PoseEstimator:
         return images.read(picture, max_megapixels=self.max_megapixels)
 
     def estimate(
-        self, pictures: Sequence[Pixels], regions: Sequence[CropRegion] | None = None
+        self,
+        pictures: Sequence[Pixels],
+        regions: Sequence[CropRegion] | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> list[Poses]:
         """RGB pictures, (height, width, 3) uint8 of any sizes, -> their Poses, in order.
 
         `regions` says where the first look goes, one a picture; else it sees them whole.
+        `stopwatch` has what was spent on "preprocess", "inference", "decode" (the first look) and
+        "refine".
         """
-        found = self.find(pictures, regions)
-        return found if self.second is None else self.look_again(pictures, found)
+        stopwatch = stopwatch or Stopwatch()
+        found = self.find(pictures, regions, stopwatch)
+        if self.second is None:
+            return found
+        with stopwatch("refine"):
+            return self.look_again(pictures, found, regions)
 
     def find(
-        self, pictures: Sequence[Pixels], regions: Sequence[CropRegion] | None = None
+        self,
+        pictures: Sequence[Pixels],
+        regions: Sequence[CropRegion] | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> list[Poses]:
-        """The first look alone: at every size that it takes, merged."""
+        """The first look alone: at every size that it takes, and where it is full, at tiles."""
+        stopwatch = stopwatch or Stopwatch()
         found: list[list[Poses]] = [[] for _ in pictures]
-        for batch in self.preprocess(pictures, regions):
-            outputs = self.engine(batch.inputs)
-            for index, region, output in zip(batch.indices, batch.regions, outputs, strict=True):
-                found[index].append(self.postprocess(output, region, pictures[index].shape[:2]))
-        return [merged(looks) for looks in found]
+        with stopwatch("preprocess"):
+            batches = self.preprocess(pictures, regions)
+        for depth in range(refinement.TILINGS + 1):
+            crowded: dict[Look, None] = {}  # tiles of what is full, in order, each once
+            for batch in batches:
+                with stopwatch("inference"):
+                    outputs = self.engine(batch.inputs)
+                with stopwatch("decode"):
+                    for look, output in zip(batch.looks, outputs, strict=True):
+                        size = pictures[look.picture].shape[:2]
+                        poses = self.postprocess(output, look.region, size)
+                        whole = refinement.inside(poses, look.tile) if look.tile else poses
+                        found[look.picture].append(whole)
+                        if self.second and self.several and depth < refinement.TILINGS:
+                            crowded |= dict.fromkeys(self._tiles(look, output, size))
+            if not crowded:
+                break
+            with stopwatch("preprocess"):
+                batches = list(sampled(pictures, list(crowded)))
+        return [refinement.merged(looks) for looks in found]
 
-    def look_again(self, pictures: Sequence[Pixels], found: Sequence[Poses]) -> list[Poses]:
-        """Everybody who was found in these pictures, each in a crop of their own."""
-        if self.again is None:
+    def _tiles(
+        self, look: Look, output: NDArray[np.float32], image_size: tuple[int, int]
+    ) -> list[Look]:
+        """Where else to look where a first look has no place left for more people."""
+        if people(output).scores.min() < refinement.FULL:
+            return []
+        height, width = image_size
+        tiles = refinement.tiles(look.tile or (0.0, 0.0, width, height))
+        shapes = [shape for shape in self._shapes if max(shape) == max(self.sides)]
+        return [
+            Look(look.picture, CropRegion.around(corners, shapes or self._shapes, 1.0), tile)
+            for tile in tiles
+            for corners in [np.array(tile).reshape(2, 2)]
+        ]
+
+    @property
+    def _shapes(self) -> tuple[Shape, ...]:
+        """Those of the first look's network; of the LiteRT file where it takes any."""
+        return tuple(self.engine.shapes or self.engine.spec.shapes)
+
+    def look_again(
+        self,
+        pictures: Sequence[Pixels],
+        found: Sequence[Poses],
+        regions: Sequence[CropRegion] | None = None,
+    ) -> list[Poses]:
+        """Everybody who was found in these pictures, each in crops of their own.
+
+        `regions` are those of the first look, if it did not see the pictures whole. ValueError
+        without a second look.
+        """
+        if self.second is None:
             raise ValueError("this estimator has no second look: refine=False")
         found = found if self.several else [poses[:1] for poses in found]
-        rows = [
-            (index, person, region)
-            for index, poses in enumerate(found)
-            for person, region in enumerate(self._crops(pictures[index].shape[:2], poses))
-            if region is not None
+        again = [
+            np.ones(len(poses), bool) if self.several else refinement.torso_seen(poses)
+            for poses in found
         ]
-        # Who is not looked at again keeps what was found.
-        looked = [(poses.keypoints.copy(), poses.keypoint_scores.copy()) for poses in found]
-        given = [pictures[index] for index, _, _ in rows]
-        for batch in sampled(given, [region for _, _, region in rows]):
-            outputs = self.again(batch.inputs)
-            for row, region, output in zip(batch.indices, batch.regions, outputs, strict=True):
-                index, person, _ = rows[row]
-                seen = people(output)
-                looked[index][0][person] = region.to_image(seen.keypoints_xy01[0])
-                looked[index][1][person] = seen.keypoint_scores[0]
-        threshold, several = self.keypoint_threshold, self.several
-        return [
-            combined(poses, *arrays, threshold, several=several)
-            for poses, arrays in zip(found, looked, strict=True)
+        if not self.several:
+            found = self._fallen_back(pictures, found, regions)
+        shapes = shapes_of_crops(self.second, self.letterbox)
+        looks = [
+            Look(index, region)
+            for index, (poses, chosen) in enumerate(zip(found, again, strict=True))
+            for region in refinement.crops(poses[chosen], shapes)
+            for _ in self.turns
         ]
+        keypoints, scores = self._seen(pictures, looks, self.turns * len(looks))
+        keypoints = keypoints.reshape(-1, len(self.turns), 17, 2)
+        scores = scores.reshape(-1, len(self.turns), 17)
+        ends = np.cumsum([chosen.sum() for chosen in again])[:-1]
+        rows = (found, again, np.split(keypoints, ends), np.split(scores, ends))
+        return [self._combined(*row) for row in zip(*rows, strict=True)]
 
-    def _crops(self, image_size: tuple[int, int], poses: Poses) -> list[CropRegion | None]:
-        """Where the second look sees each person; None: where the first has looked already."""
+    def _fallen_back(
+        self,
+        pictures: Sequence[Pixels],
+        found: Sequence[Poses],
+        regions: Sequence[CropRegion] | None,
+    ) -> list[Poses]:
+        """Where one network saw no torso, what the other sees in the same place."""
         assert self.second is not None
-        regions = crops(poses, shapes_of_crops(self.second, self.letterbox), several=self.several)
-        if self.second is self.engine or None not in regions:
-            return regions
-        side, shapes = self.second.spec.side, self.second.shapes
-        whole = region_of(image_size, side, self.letterbox, shapes)
-        return [region or whole for region in regions]
+        seen = list(found)
+        blind = [i for i, poses in enumerate(found) if not refinement.torso_seen(poses).all()]
+        if self.second is self.engine or not blind:
+            return seen
+        places: Sequence[CropRegion | None] = regions or [None] * len(found)
+        looks = [Look(i, self._whole(pictures[i], places[i])) for i in blind]
+        people = zip(*self._seen(pictures, looks, [False] * len(looks)), strict=True)
+        for index, (keypoints, scores) in zip(blind, people, strict=True):
+            seen[index] = replace(
+                found[index], keypoints=keypoints[None], keypoint_scores=scores[None]
+            )
+        return seen
+
+    def _whole(self, picture: Pixels, region: CropRegion | None) -> CropRegion:
+        """A picture, or a region of it, as the second network sees it."""
+        assert self.second is not None
+        if region is None:
+            side, shapes = self.second.spec.side, self.second.shapes
+            return region_of(picture.shape[:2], side, self.letterbox, shapes)
+        corners = region.to_image(np.array([[0.0, 0.0], [1.0, 1.0]]))
+        return CropRegion.around(corners, shapes_of_crops(self.second, self.letterbox), 1.0)
+
+    def _seen(
+        self, pictures: Sequence[Pixels], looks: Sequence[Look], turned: Sequence[bool]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Keypoints (N, 17, 2) in picture pixels and scores (N, 17), by the second network.
+
+        `turned` (N,) are seen mirrored.
+        """
+        assert self.second is not None
+        keypoints = np.empty((len(looks), 17, 2), np.float32)
+        scores = np.empty((len(looks), 17), np.float32)
+        for batch in sampled(pictures, looks):
+            mirror = np.array([turned[row] for row in batch.rows])
+            batch.inputs[mirror] = batch.inputs[mirror, :, ::-1]
+            outputs = self.second(batch.inputs)
+            if mirror.any():
+                outputs = np.where(
+                    mirror[:, None, None, None], refinement.mirrored(outputs), outputs
+                )
+            for row, look, output in zip(batch.rows, batch.looks, outputs, strict=True):
+                person = people(output)
+                keypoints[row] = look.region.to_image(person.keypoints_xy01[0])
+                scores[row] = person.keypoint_scores[0]
+        return keypoints, scores
+
+    def _combined(
+        self,
+        first: Poses,
+        again: NDArray[np.bool_],
+        keypoints: NDArray[np.float32],
+        scores: NDArray[np.float32],
+    ) -> Poses:
+        """A picture's people, those of `again` (P,) with their looks, (R, V, 17, 2) and scores."""
+        seen, weights = first[again], [1.0] * len(self.turns)
+        if self.several:
+            keypoints = np.concatenate([keypoints, seen.keypoints[:, None]], 1)
+            scores = np.concatenate([scores, seen.keypoint_scores[:, None]], 1)
+            weights.append(refinement.FIRST_LOOK)
+        points, said = first.keypoints.copy(), first.keypoint_scores.copy()
+        points[again], said[again] = refinement.agreed(
+            keypoints, scores, weights, refinement.sizes(seen)
+        )
+        return refinement.combined(
+            first, points, said, self.keypoint_threshold, several=self.several
+        )
 
     @property
     def crop_shapes(self) -> tuple[tuple[int, int], ...]:
@@ -234,13 +341,13 @@ class PoseEstimator:
         A picture that is looked at in several sizes comes in as many batches.
         """
         if regions is not None:
-            return list(sampled(pictures, regions))
-        shapes = self.engine.shapes
-        rows = [
-            [region_of(p.shape[:2], side, self.letterbox, shapes) for p in pictures]
+            return list(sampled(pictures, [Look(*row) for row in enumerate(regions)]))
+        looks = [
+            Look(index, region_of(picture.shape[:2], side, self.letterbox, self.engine.shapes))
             for side in self.sides
+            for index, picture in enumerate(pictures)
         ]
-        return [batch for regions in rows for batch in sampled(pictures, regions)]
+        return list(sampled(pictures, looks))
 
     def postprocess(
         self, output: NDArray[np.float32], region: CropRegion, image_size: tuple[int, int]
@@ -277,47 +384,3 @@ def looks(
     if second.spec.people > 1:
         raise ValueError(f"a second look sees one person, and {second.spec.name} sees several")
     return first, second
-
-
-def shapes_of_crops(engine: Engine, letterbox: Letterbox) -> tuple[tuple[int, int], ...]:
-    """The input shapes (H, W) of an engine's crops: the longest, up to the published side.
-
-    Those of the LiteRT file where the engine takes any, so that all engines see the same.
-    """
-    shapes = engine.shapes or engine.spec.shapes
-    within = [shape for shape in shapes if max(shape) <= engine.spec.side] or list(shapes)
-    side = max(max(shape) for shape in within)
-    square = letterbox == "square" and (side, side) in within
-    return ((side, side),) if square else tuple(shape for shape in within if max(shape) == side)
-
-
-def sampled(pictures: Sequence[Pixels], regions: Sequence[CropRegion]) -> Iterator[Batch]:
-    """Regions of pictures as inputs, those of one shape together."""
-    alike: dict[tuple[int, int], list[int]] = {}
-    for index, region in enumerate(regions):
-        alike.setdefault(region.shape, []).append(index)
-    for shape, indices in alike.items():
-        for start in range(0, len(indices), LARGEST_BATCH):
-            chosen = indices[start : start + LARGEST_BATCH]
-            inputs = np.empty((len(chosen), *shape, 3), np.uint8)
-            for row, index in enumerate(chosen):
-                regions[index].extract(pictures[index], out=inputs[row])
-            yield Batch(tuple(chosen), tuple(regions[i] for i in chosen), inputs)
-
-
-@lru_cache(REMEMBERED)
-def region_of(
-    image_size: tuple[int, int],
-    side: int,
-    letterbox: Letterbox,
-    shapes: frozenset[tuple[int, int]] | None,
-) -> CropRegion:
-    """`CropRegion.whole`, remembered: the frames of a video are of one size.
-
-    Where none of the engine's shapes holds the picture at the model's side, it is seen smaller.
-    """
-    if shapes and letterbox == "trim":
-        height, width = image_size
-        scale = max(min(h / height, w / width) for h, w in shapes)
-        side = max(1, min(side, int(scale * max(height, width) + 1e-6)))
-    return CropRegion.whole(image_size, side, letterbox, shapes)

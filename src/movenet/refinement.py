@@ -1,6 +1,7 @@
-"""The second look: each person again, on a crop around what the first look found.
+"""The second look: each person again, on crops around what the first look found.
 
-Where to look and what to make of both looks; `estimator.py` runs the networks.
+Where to look and what to make of all looks; `estimator.py` runs the networks.
+Every value was chosen on COCO's training subset, docs/decisions/007-refinement.md.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,37 +12,86 @@ from numpy.typing import NDArray
 
 from movenet import oks
 from movenet.crop import CropRegion
-from movenet.keypoints import INDEX
+from movenet.keypoints import INDEX, MIRROR
 from movenet.poses import Poses, extent
 
 Floats = NDArray[np.float32]
 Shape = tuple[int, int]
+Part = tuple[float, float, float, float]  # x1, y1, x2, y2 of a picture
 
-# Chosen on COCO's training subset, docs/decisions/007-refinement.md.
 SPANNING = 0.1  # keypoints over it span the crop
 TORSO = 0.2  # a hip and a shoulder over it, or the first look has found nothing to go by
 ALIKE = 0.7  # two people of one picture that are more alike than this are one
-
 ALIKE_IN_LOOKS = 0.6  # the same between two looks, which place keypoints less exactly
+FIRST_LOOK = 0.3  # what the first look counts beside a second one, of several people
+NEAR = 0.1  # of a person's size: how far apart two looks agree on a keypoint
+FULL = 0.06  # six instance scores over it: there may be more people than places
+TILE = 0.7  # its sides, of those of what was full
+EDGE = 0.02  # of a tile's sides: who reaches further is cut off
+TILINGS = 2  # tiles of tiles
+SMALLEST_TILE = 96  # px
 
 HIPS = [INDEX["left_hip"], INDEX["right_hip"]]
 SHOULDERS = [INDEX["left_shoulder"], INDEX["right_shoulder"]]
+LEAST = 1e-3  # weight of a keypoint that nobody sees
 
 
-def crops(poses: Poses, shapes: Collection[Shape], *, several: bool) -> list[CropRegion | None]:
-    """Where to look again, a region a person; None: at the whole picture.
-
-    `shapes` are the input shapes (H, W) that there are. Of several people nobody's crop is the
-    whole picture: that would show somebody else.
-    """
+def torso_seen(poses: Poses) -> NDArray[np.bool_]:
+    """(P,) whether a hip and a shoulder are over TORSO."""
     scores = poses.keypoint_scores
-    spanning = scores > SPANNING
-    spanning |= ~spanning.any(1, keepdims=True)
-    torso = (scores[:, HIPS].max(1) > TORSO) & (scores[:, SHOULDERS].max(1) > TORSO)
+    both = (scores[:, HIPS].max(1) > TORSO) & (scores[:, SHOULDERS].max(1) > TORSO)
+    return np.asarray(both)
+
+
+def crops(poses: Poses, shapes: Collection[Shape]) -> list[CropRegion]:
+    """Where to look again: a region a person, seen at one of the input shapes (H, W)."""
+    seen = poses.keypoint_scores > SPANNING
+    seen |= ~seen.any(1, keepdims=True)
     return [
-        CropRegion.around(points[seen], shapes) if found or several else None
-        for points, seen, found in zip(poses.keypoints, spanning, torso, strict=True)
+        CropRegion.around(points[spanning], shapes)
+        for points, spanning in zip(poses.keypoints, seen, strict=True)
     ]
+
+
+def sizes(poses: Poses) -> NDArray[np.float64]:
+    """(P,) of people in pixels: the root of the area that their keypoints span, at least 1."""
+    boxes = extent(poses.keypoints, poses.keypoint_scores, SPANNING).astype(np.float64)
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)
+    return np.asarray(np.sqrt(sides[:, 0] * sides[:, 1]))
+
+
+def mirrored(output: Floats) -> Floats:
+    """Google's tensors (N, 1, 17, 3) of mirrored inputs, as of the inputs themselves."""
+    turned = output[:, :, list(MIRROR)]
+    turned[..., 1] = 1 - turned[..., 1]
+    return turned
+
+
+def agreed(
+    keypoints: NDArray[np.floating],
+    scores: NDArray[np.floating],
+    weights: Sequence[float],
+    sizes: NDArray[np.floating],
+) -> tuple[Floats, Floats]:
+    """What V looks at each of R people make together, a keypoint at a time.
+
+    keypoints (R, V, 17, 2) px, scores (R, V, 17), weights (V,) of the looks, sizes (R,) of the
+    people in px -> (R, 17, 2), (R, 17). A look supports another's place by its score times its
+    weight, less with distance (a Gaussian of NEAR sizes). The best supported place is taken and
+    drawn to its supporters, one step of the mean shift (Comaniciu and Meer 2002); its support,
+    as a share of all looks, is the score. A look that sees somebody else's arm has no say.
+    """
+    weights_v = np.asarray(weights, np.float64)[:, None]
+    places = np.asarray(keypoints, np.float64)
+    said = (np.asarray(scores, np.float64) + LEAST) * weights_v  # (R, V, 17)
+    apart = np.square(places[:, :, None] - places[:, None]).sum(4)  # (R, V, V, 17)
+    near = np.exp(-apart / (2 * np.square(NEAR * np.asarray(sizes)))[:, None, None, None])
+    best = (near * said[:, None]).sum(2).argmax(1)  # (R, 17)
+    supports = np.take_along_axis(near, best[:, None, None], 1)[:, 0]  # (R, V, 17)
+    pull = (supports * said)[..., None]
+    taken = (places * pull).sum(1) / pull.sum(1)
+    score = (supports * scores * weights_v).sum(1) / weights_v.sum()
+    return taken.astype(np.float32), score.astype(np.float32)
 
 
 def merged(looks: Sequence[Poses]) -> Poses:
@@ -63,14 +113,42 @@ def merged(looks: Sequence[Poses]) -> Poses:
     )
 
 
+def tiles(part: Part) -> list[Part]:
+    """Four overlapping quarters of a part of a picture; none if they would be too small."""
+    left, top, right, bottom = part
+    width, height = right - left, bottom - top
+    if TILE * min(width, height) < SMALLEST_TILE:
+        return []
+    across, down = (1 - TILE) * width, (1 - TILE) * height
+    return [
+        (left + x, top + y, right - across + x, bottom - down + y)
+        for x in (0, across)
+        for y in (0, down)
+    ]
+
+
+def inside(poses: Poses, tile: Part) -> Poses:
+    """The people of a tile who are not cut off at an edge of it within the picture.
+
+    The neighbouring tile, or the larger look, shows the others whole.
+    """
+    height, width = poses.image_size
+    low, high = np.array(tile[:2]), np.array(tile[2:])
+    margin = EDGE * (high - low)
+    boxes = extent(poses.keypoints, poses.keypoint_scores, SPANNING)
+    cut = ((boxes[:, :2] < low + margin) & (low > 1)).any(1)
+    cut |= ((boxes[:, 2:] > high - margin) & (high < (width - 1, height - 1))).any(1)
+    return poses[~cut]
+
+
 def combined(
     first: Poses, keypoints: Floats, keypoint_scores: Floats, threshold: float, *, several: bool
 ) -> Poses:
-    """The first look's people with the keypoints (P, 17, 2) and scores (P, 17) of the second.
+    """The first look's people with the keypoints (P, 17, 2) and scores (P, 17) of all looks.
 
     Of several people the score is the instance score of the first look times the mean keypoint
-    score of the second, the box is the first look's, and of two that are alike the better stays.
-    Of one person both come from the second; `threshold` is that of the box.
+    score, the box is the first look's, and of two that are alike the better stays. Of one person
+    both come from the keypoints; `threshold` is that of the box.
     """
     means = keypoint_scores.mean(1)
     if not several:

@@ -12,7 +12,8 @@ from movenet.benchmark.equality import Equality
 from movenet.benchmark.rounds import Clock, Times
 from movenet.crop import CropRegion
 from movenet.engines import Shape
-from movenet.estimator import Batch, PoseEstimator
+from movenet.estimator import PoseEstimator
+from movenet.sampling import Batch, Look
 
 STAGES = (
     "read and decode",
@@ -39,7 +40,7 @@ def sample(estimator: PoseEstimator, picture: NDArray[np.uint8], shape: Shape) -
     step = max(height / shape[0], width / shape[1])
     left, top = (width - step * shape[1]) / 2, (height - step * shape[0]) / 2
     region = CropRegion(left, top, step, step, shape)
-    return Batch((0,), (region,), region.extract(picture)[None])
+    return Batch((0,), (Look(0, region),), region.extract(picture)[None])
 
 
 def stage_times(
@@ -66,7 +67,7 @@ def walk(
     readings.append(clock())
     output = estimator.engine(batch.inputs)
     readings.append(clock())
-    poses = estimator.postprocess(output[0], batch.regions[0], picture.shape[:2])
+    poses = estimator.postprocess(output[0], batch.looks[0].region, picture.shape[:2])
     readings.append(clock())
     poses.draw(picture, keypoint_threshold=estimator.keypoint_threshold)
     readings.append(clock())

@@ -204,6 +204,7 @@ def estimate(
     """The pictures of a chunk that can be read, their poses and their milliseconds."""
     from movenet import images
     from movenet.errors import ImageError
+    from movenet.stopwatch import Stopwatch
 
     pictures, paths, times = [], [], []
     for path in chunk:
@@ -215,43 +216,17 @@ def estimate(
             continue
         paths.append(path)
         times.append({"read": milliseconds(start)})
-    found = first_look(estimator, pictures, times)
-    if estimator.second and pictures:
-        start = time.perf_counter()
-        found = estimator.look_again(pictures, found)
-        spent_ms = milliseconds(start) / len(pictures)
-        for spent in times:
-            spent["refine"] = spent_ms
+    if not pictures:
+        return
+    stopwatch = Stopwatch()
+    found = estimator.estimate(pictures, stopwatch=stopwatch)
+    shares = {stage: spent / len(pictures) for stage, spent in stopwatch.times_ms.items()}
     for path, picture, poses, spent in zip(paths, pictures, found, times, strict=True):
         report.pictures += 1
         report.people += len(poses)
-        for stage, spent_ms in spent.items():
+        for stage, spent_ms in (spent | shares).items():
             report.times_ms[stage].append(spent_ms)
-        yield path, picture, poses, sum(spent.values())
-
-
-def first_look(
-    estimator: "PoseEstimator", pictures: list["NDArray[np.uint8]"], times: list[dict[str, float]]
-) -> list["Poses"]:
-    """`PoseEstimator.find`, its stages timed."""
-    from movenet.refinement import merged
-
-    start = time.perf_counter()
-    prepared = estimator.preprocess(pictures)
-    sampling = milliseconds(start) / max(1, len(pictures))
-    found: list[list[Poses]] = [[] for _ in pictures]
-    for spent in times:
-        spent |= {"preprocess": sampling, "inference": 0.0, "decode": 0.0}
-    for batch in prepared:
-        start = time.perf_counter()
-        outputs = estimator.engine(batch.inputs)
-        inference = milliseconds(start) / len(batch.indices)
-        for index, region, output in zip(batch.indices, batch.regions, outputs, strict=True):
-            start = time.perf_counter()
-            found[index].append(estimator.postprocess(output, region, pictures[index].shape[:2]))
-            times[index]["decode"] += milliseconds(start)
-            times[index]["inference"] += inference
-    return [merged(looks) for looks in found]
+        yield path, picture, poses, sum((spent | shares).values())
 
 
 def find_sources(args: argparse.Namespace, folder: Path | None, report: Report) -> list[Path]:
