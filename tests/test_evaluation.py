@@ -322,14 +322,23 @@ def test_a_run_does_not_go_on_from_another_model_s_results(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = Recipe(
-        "single-full", "thunder", "lightning", "", "balanced", "LiteRT", "trim", "0.1.0"
+        protocol="single-full",
+        model="thunder",
+        refine="lightning",
+        finder="",
+        quality="balanced",
+        engine="litert",
+        runtime="LiteRT",
+        letterbox="trim",
+        annotations="0",
+        version="0.1.0",
     )
     with Progress(Path("r.json"), recipe) as progress:
         progress.add(7, [])
     assert main([*QUICK, "--results", "r.json"]) == 1
     assert capsys.readouterr().err == (
-        "movenet: r.json.part: was begun with another model, runtime; delete it, or name other "
-        "--results\n"
+        "movenet: r.json.part: was begun with another model, engine, runtime, annotations; "
+        "delete it, or name other --results\n"
     )
 
 
@@ -371,6 +380,47 @@ def break_record(record: dict[str, Any]) -> None:
         (break_area, "truth.json: annotation 2 has no area; OKS needs them"),
         (break_keypoints, "truth.json: annotation 1 has not 17 keypoints of x, y, v"),
         (break_images, "truth.json: no pictures to evaluate"),
+        (
+            lambda record: record["annotations"].clear(),
+            "truth.json: annotates no keypoints in the pictures that are asked for",
+        ),
+        (
+            lambda record: record["annotations"][0].update(id=2),
+            "truth.json: several annotations have the id 2",
+        ),
+        (
+            lambda record: record["images"][0].update(id=3),
+            "truth.json: several pictures have the id 3",
+        ),
+        (
+            lambda record: record["annotations"][0].update(id=0),
+            "truth.json: annotation 0: ids must be whole numbers of at least 1",
+        ),
+        (
+            lambda record: record["annotations"][0].update(category_id=2),
+            "truth.json: annotation 1 is of category 2; only 1, people, can be evaluated",
+        ),
+        (
+            lambda record: record["annotations"][0].update(keypoints=None),
+            "truth.json: annotation 1 has no keypoints; OKS needs them",
+        ),
+        (
+            lambda record: record["annotations"][0].update(bbox=[1, 2, "3", 4]),
+            "truth.json: annotation 1: bbox, area and num_keypoints must be numbers",
+        ),
+        (
+            lambda record: record["images"][0].pop("file_name"),
+            "truth.json: picture 7 has no id or file_name",
+        ),
+        (
+            lambda record: record["categories"][0].update(id=4),
+            "truth.json: has no category 1, which is COCO's person",
+        ),
+        (
+            lambda record: record.update(images=None),
+            "truth.json: is not a COCO annotation file: images, annotations or categories are "
+            "missing",
+        ),
         (
             break_file,
             ".: 1 of 2 annotated pictures are missing: gone.jpg; give those that are there with "
@@ -415,15 +465,98 @@ def test_broken_json_and_wrong_ids_are_named(
     assert capsys.readouterr().err.startswith("movenet: truth.json: is not JSON (")
 
 
-def test_results_that_are_none_are_refused(folder: Path) -> None:
-    path = folder / "r.json"
-    path.write_text("{}")
-    with pytest.raises(MoveNetError, match="not a list of COCO keypoint results"):
-        read_results(path, truth_of(annotations(), folder))
+def test_annotations_that_do_not_speak_of_crowds_have_none(folder: Path) -> None:
+    record = annotations()
+    for annotation in record["annotations"]:
+        del annotation["iscrowd"]
+    (folder / "truth.json").write_text(json.dumps(record))
+    assert main(QUICK) == 0
 
 
-def test_an_unwritable_place_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*QUICK, "--results", "none/r.json"]) == 1
+GOOD = {"image_id": 7, "category_id": 1, "keypoints": [1.0] * 51, "score": 0.5}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"category_id": 2},
+        {"keypoints": [1.0] * 50},
+        {"keypoints": "x" * 51},
+        {"score": None},
+        {"score": float("nan")},
+        {"image_id": "7"},
+    ],
+)
+def test_results_that_are_none_are_refused(spoil: dict[str, Any], folder: Path) -> None:
+    path, truth = folder / "r.json", truth_of(annotations(), folder)
+    path.write_text(json.dumps([GOOD]))
+    assert read_results(path, truth) == [GOOD]
+    path.write_text(json.dumps([GOOD, GOOD | spoil]))
+    with pytest.raises(MoveNetError, match="not a list of COCO's keypoint results of people"):
+        read_results(path, truth)
+
+
+def test_results_of_other_pictures_are_refused_and_missing_ones_counted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "r.json").write_text(json.dumps([GOOD | {"image_id": 8}]))
+    assert main([*QUICK, "--against", "r.json"]) == 1
     assert capsys.readouterr().err == (
-        "movenet: --results none/r.json: cannot be written (No such file or directory)\n"
+        "movenet: r.json: has no result of the pictures that are evaluated\n"
     )
+    (folder / "r.json").write_text(json.dumps([GOOD]))
+    assert main([*QUICK, "--against", "r.json"]) == 0
+    assert "paired (1 of these pictures have no result there):" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["[]\n", "\x00\xff\n", '{"protocol": 1}\n{"image_id"}\n', "7\n"])
+def test_a_damaged_unfinished_file_is_named(
+    text: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "r.json.part").write_bytes(text.encode("latin-1"))
+    assert main([*QUICK, "--results", "r.json"]) == 1
+    assert capsys.readouterr().err == (
+        "movenet: r.json.part: is damaged; delete it to begin again\n"
+    )
+
+
+def test_finished_results_are_not_written_over(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "r.json").write_text("[]")
+    assert main([*QUICK, "--results", "r.json"]) == 1
+    assert capsys.readouterr().err == (
+        "movenet: --results r.json: is there already; delete it or name another\n"
+    )
+    assert (folder / "r.json").read_text() == "[]"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_said_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "r.json.part").symlink_to("/dev/full")
+    assert main([*QUICK, "--results", "r.json"]) == 1
+    assert capsys.readouterr().err == (
+        "movenet: --results r.json: cannot be written (No space left on device)\n"
+    )
+
+
+@pytest.mark.parametrize("option", ["--results", "--json"])
+def test_an_unwritable_place_is_named_before_any_work(
+    option: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*QUICK, option, "none/r.json"]) == 1
+    assert capsys.readouterr().err == (
+        f"movenet: {option} none/r.json: cannot be written; name a file in a folder of yours\n"
+    )
+
+
+def test_with_a_second_look_the_true_box_is_what_both_see_where_no_torso_shows() -> None:
+    estimator = PoseEstimator("lightning", refine="thunder", person_threshold=0.0)
+    picture = images.read(pictures.path("astronaut"))
+    box = [{"bbox": [100.0, 60.0, 90.0, 90.0]}]  # the face
+    region = prediction.true_crop(estimator, box)
+    first = estimator.find([picture], [region])
+    (found,) = estimator.look_again([picture], first, [region])
+    inside = region.to_input(found.keypoints[0])
+    assert (inside > -0.1).all()
+    assert (inside < 1.1).all()

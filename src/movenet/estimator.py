@@ -14,7 +14,7 @@ from movenet.engines import Engine, Shape
 from movenet.images import Picture
 from movenet.poses import KEYPOINT_THRESHOLD, Poses, people
 from movenet.sampling import LARGEST_BATCH, Batch, Look, region_of, sampled, shapes_of_crops
-from movenet.selection import ENGINES, select_engine
+from movenet.selection import ENGINES, open_file, select_engine
 from movenet.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -373,6 +373,7 @@ def looks(
                 "finder and refine both name a network; leave refine out: the second look is "
                 "model's"
             )
+        check_file(how["engine"], model, finder)
         first, second = select_engine(finder, **other), select_engine(model, **how)
     else:
         first = select_engine(model, **how)
@@ -384,3 +385,14 @@ def looks(
     if second.spec.people > 1:
         raise ValueError(f"a second look sees one person, and {second.spec.name} sees several")
     return first, second
+
+
+def check_file(engine: str | Path, model: Union[str, "MoveNet"], finder: str) -> None:
+    """ValueError where an exported file is the finder's: a file is that of the model."""
+    if str(engine) in ENGINES or finder == model:
+        return
+    if open_file(Path(engine), threads=1).spec.name == finder:
+        raise ValueError(
+            f"engine {engine}: holds {finder}, which is the finder; a file is that of the model, "
+            "and a finder runs on what suits the machine"
+        )

@@ -7,7 +7,9 @@ found is ranked by score. Intervals hold 95 % (bootstrap over pictures).
 """
 
 import argparse
+import hashlib
 import math
+import os
 import statistics
 import time
 from pathlib import Path
@@ -27,7 +29,7 @@ from movenet.specs import SPECS
 if TYPE_CHECKING:
     from movenet.estimator import PoseEstimator
     from movenet.evaluation import Record
-    from movenet.evaluation.matching import Figure
+    from movenet.evaluation.matching import Figure, Matches
     from movenet.evaluation.prediction import Recipe
     from movenet.evaluation.truth import Truth
 
@@ -90,12 +92,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict what is not done yet, and print the figures."""
     from movenet.evaluation import text
-    from movenet.evaluation.matching import difference, matched, summary
+    from movenet.evaluation.matching import matched, summary
     from movenet.evaluation.pairs import pairs
     from movenet.evaluation.prediction import check_single, locate, read_ids, read_results
     from movenet.evaluation.truth import Truth
     from movenet.evaluation.worst import save_worst
 
+    check_places(args)
     truth = Truth.read(args.annotations, read_ids(args.ids) if args.ids else None)
     check_single(truth, args.protocol)
     paths = locate(truth, args.images)
@@ -113,8 +116,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{statistics.median(times):.1f} ms a picture (median), reading not counted")
     print("\n".join(["", *text.keypoint_lines(beside)]))
     if other is not None:
-        print(f"\nless {args.against}, paired:")
-        print("\n".join(text.figure_lines(difference(found, matched(truth, other)), sign=True)))
+        print_difference(args.against, truth, found, other)
     if args.worst:
         written = save_worst(beside, paths, args.save, args.worst)
         print(f"\nthe {len(written)} worst are in {args.save}")
@@ -123,21 +125,57 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def print_difference(
+    path: Path, truth: "Truth", found: "dict[str, Matches]", other: list["Record"]
+) -> None:
+    """Ours less those of another results file, on the same draws of pictures."""
+    from movenet.evaluation import text
+    from movenet.evaluation.matching import difference, matched
+
+    without = len(truth.images) - len({row["image_id"] for row in other})
+    note = f" ({without} of these pictures have no result there)" if without else ""
+    print(f"\nless {path}, paired{note}:")
+    print("\n".join(text.figure_lines(difference(found, matched(truth, other)), sign=True)))
+
+
+def check_places(args: argparse.Namespace) -> None:
+    """MoveNetError for a place that cannot be written, before any work is done."""
+    for option, path in (("--json", args.json), ("--results", args.results)):
+        if path and (path.is_dir() or not os.access(path.parent, os.W_OK)):
+            raise MoveNetError(
+                f"{option} {path}: cannot be written; name a file in a folder of yours"
+            )
+    if args.worst and args.save.exists() and not args.save.is_dir():
+        raise MoveNetError(f"--save {args.save}: is not a folder")
+
+
 def recipe_of(args: argparse.Namespace, estimator: "PoseEstimator") -> "Recipe":
     """What is evaluated, in words."""
     from movenet import __version__
     from movenet.evaluation.prediction import Recipe
+    from movenet.selection import ENGINES
 
+    engine = args.engine
+    if engine not in ENGINES:
+        engine = f"{Path(engine).name}, SHA-256 {sha256(Path(engine))}"
+    runtimes = [look.runtime for look in (estimator.engine, estimator.second) if look]
     return Recipe(
         protocol=args.protocol,
         model=args.model,
         refine=estimator.second.spec.name if estimator.second else "",
         finder=args.finder or "",
         quality=args.quality,
-        runtime=estimator.engine.runtime,
+        engine=engine,
+        runtime="; ".join(dict.fromkeys(runtimes)),
         letterbox=args.letterbox,
+        annotations=sha256(args.annotations),
         version=__version__,
     )
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal figures."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def predict_all(

@@ -147,7 +147,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def model_name(args: argparse.Namespace) -> str:
-    """What --model says; else multipose, which sees everybody, or Thunder after a finder."""
+    """What --model says, or an exported file; else MultiPose, or Thunder after a finder."""
+    from movenet.selection import ENGINES, open_file
+
+    if args.model is None and args.engine not in ENGINES:
+        return open_file(Path(args.engine), threads=1).spec.name
     return args.model or ("thunder" if args.finder else "multipose")
 
 

@@ -1,7 +1,8 @@
 """What a network gives for annotated pictures, by a protocol; what is done stays done."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,8 +13,15 @@ from movenet.crop import CropRegion
 from movenet.errors import MoveNetError
 from movenet.estimator import PoseEstimator
 from movenet.evaluation import Protocol, Record
-from movenet.evaluation.truth import Truth, listed, read_json
-from movenet.poses import Poses
+from movenet.evaluation.truth import (
+    Truth,
+    is_numbers,
+    is_records,
+    is_whole,
+    listed,
+    read_json,
+)
+from movenet.poses import COCO_PERSON, Poses
 
 Pixels = NDArray[np.uint8]
 BOX_MARGIN = 1.25  # of single-crop, usual for networks that are given boxes
@@ -29,8 +37,10 @@ class Recipe:
     refine: str  # the network of the second look, "" without one
     finder: str
     quality: str
-    runtime: str
+    engine: str  # its name, or the file's and its SHA-256
+    runtime: str  # of the first look, and of the second where it is another
     letterbox: str
+    annotations: str  # SHA-256
     version: str
 
 
@@ -86,15 +96,20 @@ class Progress:
         self._file = None
         if path is None:
             return
-        part = path.with_name(path.name + UNFINISHED)
-        if part.is_file():
-            self._read(part)
+        if path.exists():
+            raise MoveNetError(f"--results {path}: is there already; delete it or name another")
+        self._part = path.with_name(path.name + UNFINISHED)
+        with self._writing():
+            whole = self._read() if self._part.is_file() else ""
+            if len(whole) < (self._part.stat().st_size if self._part.is_file() else 0):
+                self._part.write_text(whole, encoding="utf-8")  # the last line was cut off
+            self._file = self._part.open("ab", buffering=0)  # a line is there, or not
         try:
-            self._file = part.open("a", encoding="utf-8")
-            if not part.stat().st_size:
+            if not whole:
                 self._line(asdict(recipe))
-        except OSError as error:
-            raise MoveNetError(f"--results {path}: cannot be written ({error.strerror})") from error
+        except MoveNetError:
+            self._file.close()
+            raise
 
     def __enter__(self) -> "Progress":
         """For `with`, which closes the file."""
@@ -115,46 +130,65 @@ class Progress:
         results = [record for number in order for record in self.done[number]]
         if self._file and self._path:
             self._file.close()
-            try:
-                self._path.write_text(json.dumps(results))
-                Path(self._file.name).unlink()
-            except OSError as error:
-                raise MoveNetError(
-                    f"--results {self._path}: cannot be written ({error.strerror})"
-                ) from error
+            with self._writing():  # whole or not at all
+                made = self._path.with_name(self._path.name + ".tmp")
+                made.write_text(json.dumps(results))
+                made.replace(self._path)
+                self._part.unlink()
         return results
 
     def _line(self, record: object) -> None:
         if self._file:
-            self._file.write(json.dumps(record) + "\n")
-            self._file.flush()
+            with self._writing():
+                self._file.write(json.dumps(record).encode() + b"\n")
 
-    def _read(self, part: Path) -> None:
-        lines = part.read_text(encoding="utf-8").splitlines(keepends=True)
-        whole = [json.loads(line) for line in lines if line.endswith("\n")]
-        if len(whole) < len(lines):  # the last line was cut off
-            part.write_text("".join(lines[:-1]), encoding="utf-8")
-        if not whole:
-            return
-        if whole[0] != asdict(self._recipe):
-            changed = [k for k, v in asdict(self._recipe).items() if whole[0].get(k) != v]
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
             raise MoveNetError(
-                f"{part}: was begun with another {', '.join(changed)}; delete it, or name other "
-                "--results"
+                f"--results {self._path}: cannot be written ({error.strerror})"
+            ) from error
+
+    def _read(self) -> str:
+        """The whole lines of the unfinished file; what they say is done."""
+        recipe = asdict(self._recipe)
+        try:
+            text = self._part.read_text(encoding="utf-8")
+            whole = text[: text.rfind("\n") + 1]
+            first, *rows = [json.loads(line) for line in whole.splitlines()] or [recipe]
+            changed = [name for name, value in recipe.items() if first.get(name) != value]
+            self.done = {int(row["image_id"]): list(row["results"]) for row in rows}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise MoveNetError(f"{self._part}: is damaged; delete it to begin again") from error
+        if changed:
+            raise MoveNetError(
+                f"{self._part}: was begun with another {', '.join(changed)}; delete it, or name "
+                "other --results"
             )
-        self.done = {row["image_id"]: row["results"] for row in whole[1:]}
+        return whole
 
 
 def read_results(path: Path, truth: Truth) -> list[Record]:
     """A COCO results list, of the pictures that are evaluated. MoveNetError for another file."""
     records = read_json(path)
-    needed = {"image_id", "keypoints", "score"}
-    if not isinstance(records, list) or not all(
-        isinstance(row, dict) and needed <= set(row) and len(row["keypoints"]) == 51
-        for row in records
-    ):
-        raise MoveNetError(f"{path}: is not a list of COCO keypoint results")
-    return [row for row in records if row["image_id"] in truth.images]
+    if not is_records(records) or not all(map(is_result, records)):
+        raise MoveNetError(f"{path}: is not a list of COCO's keypoint results of people")
+    results = [row for row in records if row["image_id"] in truth.images]
+    if not results:
+        raise MoveNetError(f"{path}: has no result of the pictures that are evaluated")
+    return results
+
+
+def is_result(row: Record) -> bool:
+    """Whether it is one record of COCO's results format."""
+    return (
+        is_whole(row.get("image_id"))
+        and row.get("category_id") == COCO_PERSON
+        and is_numbers(row.get("keypoints"), 51)
+        and is_numbers([row.get("score")], 1)
+    )
 
 
 def read_ids(path: Path) -> list[int]:

@@ -13,8 +13,9 @@ def header(recipe: Recipe, pictures: int, people: int) -> str:
     looks = f", found by {recipe.finder}" if recipe.finder else ""
     looks += f", refined by {recipe.refine}" if recipe.refine else ", one look"
     looks += f", {recipe.quality}" if recipe.quality != "balanced" else ""
+    file = f", {recipe.engine[:40]}" if "SHA-256" in recipe.engine else ""
     return (
-        f"{recipe.protocol}: {recipe.model}{looks}, {recipe.runtime}; {pictures} pictures, "
+        f"{recipe.protocol}: {recipe.model}{looks}, {recipe.runtime}{file}; {pictures} pictures, "
         f"{people} people with keypoints"
     )
 

@@ -1,6 +1,8 @@
 """Annotated pictures, and what may be wrong with them."""
 
 import json
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,44 +41,89 @@ class Truth:
             raise MoveNetError(f"{path}: no pictures to evaluate")
         people: dict[int, list[Record]] = {i: [] for i in chosen}
         for annotation in record["annotations"]:
+            annotation.setdefault("iscrowd", 0)
             if annotation["image_id"] in people:
                 people[annotation["image_id"]].append(annotation)
+        if not any(a["num_keypoints"] and not a["iscrowd"] for of in people.values() for a in of):
+            raise MoveNetError(f"{path}: annotates no keypoints in the pictures that are asked for")
         return cls(path, chosen, people, record)
 
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file; MoveNetError where there is none."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise MoveNetError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MoveNetError(f"{path}: is not JSON ({error})") from error
 
 
 def check(path: Path, record: Any) -> None:
     """MoveNetError unless it is a record of COCO's person keypoints."""
-    if not isinstance(record, dict) or not {"images", "annotations", "categories"} <= set(record):
+    lists = ("images", "annotations", "categories")
+    if not isinstance(record, dict) or not all(is_records(record.get(name)) for name in lists):
         raise MoveNetError(
             f"{path}: is not a COCO annotation file: images, annotations or categories are missing"
         )
-    for category in record["categories"]:
-        if category["id"] == COCO_PERSON and list(category.get("keypoints", ())) != list(NAMES):
-            raise MoveNetError(
-                f"{path}: annotates another skeleton; MoveNet has COCO's 17 keypoints"
-            )
-    for annotation in record["annotations"]:
-        needed = {"image_id", "keypoints", "area", "bbox", "num_keypoints"}
-        missing = sorted(needed - set(annotation))
-        if missing:
-            raise MoveNetError(
-                f"{path}: annotation {annotation.get('id')} has no {', '.join(missing)}; "
-                "OKS needs them"
-            )
-        if len(annotation["keypoints"]) != 3 * len(NAMES):
-            raise MoveNetError(
-                f"{path}: annotation {annotation.get('id')} has not 17 keypoints of x, y, v"
-            )
+    people = [row for row in record["categories"] if row.get("id") == COCO_PERSON]
+    if not people:
+        raise MoveNetError(f"{path}: has no category {COCO_PERSON}, which is COCO's person")
+    if any(row.get("keypoints") != list(NAMES) for row in people):
+        raise MoveNetError(f"{path}: annotates another skeleton; MoveNet has COCO's 17 keypoints")
+    for row in record["images"]:
+        if not is_whole(row.get("id")) or not isinstance(row.get("file_name"), str):
+            raise MoveNetError(f"{path}: picture {row.get('id')!r} has no id or file_name")
+    check_unique(path, "pictures", [row["id"] for row in record["images"]])
+    for row in record["annotations"]:
+        check_annotation(path, row)
+    check_unique(path, "annotations", [row["id"] for row in record["annotations"]])
+
+
+def check_annotation(path: Path, row: Record) -> None:
+    """MoveNetError unless one annotation has all that OKS needs."""
+    name = f"{path}: annotation {row.get('id')!r}"
+    needed = ("image_id", "category_id", "keypoints", "num_keypoints", "area", "bbox")
+    missing = [key for key in needed if row.get(key) is None]
+    if missing:
+        raise MoveNetError(f"{name} has no {', '.join(missing)}; OKS needs them")
+    if not is_whole(row.get("id")) or row["id"] < 1:  # pycocotools takes 0 for unmatched
+        raise MoveNetError(f"{name}: ids must be whole numbers of at least 1")
+    if row["category_id"] != COCO_PERSON:
+        raise MoveNetError(
+            f"{name} is of category {row['category_id']!r}; only {COCO_PERSON}, people, can be "
+            "evaluated"
+        )
+    if not is_numbers(row["keypoints"], 3 * len(NAMES)):
+        raise MoveNetError(f"{name} has not 17 keypoints of x, y, v")
+    if not is_numbers(row["bbox"], 4) or not is_numbers([row["area"], row["num_keypoints"]], 2):
+        raise MoveNetError(f"{name}: bbox, area and num_keypoints must be numbers")
+
+
+def check_unique(path: Path, what: str, ids: list[int]) -> None:
+    """MoveNetError names what is there twice."""
+    twice = [number for number, times in Counter(ids).items() if times > 1]
+    if twice:
+        raise MoveNetError(f"{path}: several {what} have the id {listed(twice)}")
+
+
+def is_records(value: Any) -> bool:
+    """Whether it is a list of JSON objects."""
+    return isinstance(value, list) and all(isinstance(row, dict) for row in value)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_numbers(value: Any, count: int) -> bool:
+    """Whether it is a list of so many finite numbers."""
+    return (
+        isinstance(value, list)
+        and len(value) == count
+        and all(isinstance(one, int | float) and math.isfinite(one) for one in value)
+    )
 
 
 def listed(values: Sequence[Any], most: int = 5) -> str:
