@@ -81,8 +81,9 @@ def test_good_pictures_are_done_and_bad_ones_named(
     records = {Path(r["source"]).name: Poses.from_dict(r) for r in map(json.loads, lines)}
     assert set(records) == {"good.png", "grey16.png", "turned.jpg"}
     # The turned picture shows upright, so its person is where the good one's is.
-    shift = np.linalg.norm(records["turned.jpg"].keypoints - records["good.png"].keypoints, axis=2)
-    assert np.median(shift) < 0.02 * records["good.png"].image_size[0]
+    good, turned = records["good.png"], records["turned.jpg"]
+    shift = np.linalg.norm(turned.keypoints - good.keypoints, axis=2)[good.keypoint_scores > 0.3]
+    assert np.median(shift) < 0.02 * good.image_size[0]
 
 
 def test_json_alone_draws_nothing() -> None:

@@ -355,7 +355,7 @@ def break_keypoints(record: dict[str, Any]) -> None:
 
 
 def break_images(record: dict[str, Any]) -> None:
-    record["images"] = []
+    record["images"] = record["annotations"] = []
 
 
 def break_file(record: dict[str, Any]) -> None:
@@ -395,6 +395,22 @@ def break_record(record: dict[str, Any]) -> None:
         (
             lambda record: record["annotations"][0].update(id=0),
             "truth.json: annotation 0: ids must be whole numbers of at least 1",
+        ),
+        (
+            lambda record: record["annotations"][0].update(num_keypoints=17),
+            "truth.json: annotation 1: num_keypoints is not how many keypoints are labelled",
+        ),
+        (
+            lambda record: record["annotations"][0].update(area=0),
+            "truth.json: annotation 1: area and box must be over 0; OKS needs them",
+        ),
+        (
+            lambda record: record["annotations"][0].update(image_id=9),
+            "truth.json: annotations 1 are of pictures that are not in it",
+        ),
+        (
+            lambda record: record["annotations"][0].update(iscrowd="no"),
+            "truth.json: annotation 1: image_id must be a whole number, and iscrowd 0 or 1",
         ),
         (
             lambda record: record["annotations"][0].update(category_id=2),
@@ -518,6 +534,15 @@ def test_a_damaged_unfinished_file_is_named(
     assert capsys.readouterr().err == (
         "movenet: r.json.part: is damaged; delete it to begin again\n"
     )
+
+
+def test_what_is_read_is_not_written_over(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (folder / "truth.json").read_text()
+    assert main([*QUICK, "--json", "truth.json"]) == 1
+    assert capsys.readouterr().err == (
+        "movenet: --json and --results: name files of their own, and not those that are read\n"
+    )
+    assert (folder / "truth.json").read_text() == before
 
 
 def test_finished_results_are_not_written_over(

@@ -1,6 +1,7 @@
 """The second look: where it goes, what becomes of both, and that it finds more."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from movenet.export import litert
 from movenet.export.job import Job
 from movenet.keypoints import MIRROR
 from movenet.refinement import (
+    FIRST_LOOK,
     HIPS,
     NEAR,
     SHOULDERS,
@@ -27,6 +29,7 @@ from movenet.refinement import (
     tiles,
     torso_seen,
 )
+from movenet.sampling import shapes_of_crops
 from movenet.specs import SPECS
 
 SHAPES = tuple(shape for shape in SPECS["thunder"].shapes if max(shape) == 256)
@@ -198,7 +201,7 @@ def test_one_person_s_scores_and_box_are_the_second_look_s() -> None:
     first = poses(np.full((1, 17), 0.9))
     seen = np.full((1, 17), 0.5, np.float32)
     moved = first.keypoints + 3
-    found = combined(first, moved, seen, 0.3, several=False)
+    found = combined(replace(first, keypoints=moved, keypoint_scores=seen), 0.3, several=False)
     np.testing.assert_array_equal(found.keypoints, moved)
     np.testing.assert_allclose(found.scores, [0.5])
     np.testing.assert_allclose(found.boxes, [[103, 53, 143, 133]])
@@ -208,7 +211,7 @@ def test_of_several_the_instance_score_times_the_mean_orders_them_and_doubles_go
     apart = np.stack([np.linspace((x, 50), (x + 40, 130), 17) for x in (0, 100, 101)])
     first = poses(np.full((3, 17), 0.9), apart)  # instance scores 1, 0.75, 0.5
     seen = np.repeat(np.array([[0.2], [0.4], [0.9]], np.float32), 17, 1)
-    found = combined(first, first.keypoints, seen, 0.3, several=True)
+    found = combined(replace(first, keypoint_scores=seen), 0.3, several=True)
     np.testing.assert_allclose(found.scores, [0.45, 0.2])  # 0.3 was alike the first
     np.testing.assert_allclose(found.keypoints[:, 0, 0], [101, 0])
     np.testing.assert_allclose(found.boxes, first.boxes[[2, 0]])
@@ -327,6 +330,32 @@ def test_networks_that_do_not_go_together_are_refused(options: dict[str, str], l
     assert str(error.value) == line
 
 
+def test_no_pictures_have_no_people() -> None:
+    estimator = PoseEstimator("multipose")
+    assert estimator.estimate([]) == []
+    assert estimator.look_again([], []) == []
+
+
+def test_of_several_people_the_first_look_has_a_vote() -> None:
+    estimator = PoseEstimator("multipose")
+    (first,) = estimator.find([TWO])
+    (found,) = estimator.look_again([TWO], [first])
+    assert estimator.second is not None
+    shapes = shapes_of_crops(estimator.second, "trim")
+    regions = crops(first, shapes)
+    outputs = [estimator.second(region.extract(TWO)[None])[0, 0] for region in regions]
+    again = [r.to_image(o[:, 1::-1]) for r, o in zip(regions, outputs, strict=True)]
+    points, said = agreed(
+        np.stack([np.array(again), first.keypoints], 1),
+        np.stack([[o[:, 2] for o in outputs], first.keypoint_scores], 1),
+        [1.0, FIRST_LOOK],
+        sizes(first),
+    )
+    order = np.argsort(-first.scores * said.mean(1))
+    np.testing.assert_allclose(found.keypoints, points[order], atol=1e-2)
+    np.testing.assert_allclose(found.keypoint_scores, said[order], atol=1e-4)
+
+
 def test_without_a_second_look_there_is_none_to_take() -> None:
     with pytest.raises(ValueError, match="no second look"):
         PoseEstimator("lightning", refine=False).look_again([ASTRONAUT], [])
@@ -395,6 +424,10 @@ def test_best_finds_at_two_sizes_and_agrees_on_who_is_there() -> None:
         assert np.median(apart, 1).min() < 8
 
 
+def test_one_person_is_not_two_for_two_sizes() -> None:
+    assert len(PoseEstimator("multipose", quality="best")(ASTRONAUT)) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "line"),
     [
@@ -402,6 +435,10 @@ def test_best_finds_at_two_sizes_and_agrees_on_who_is_there() -> None:
         (
             {"quality": "best", "refine": False},
             "quality 'best' looks again; do not turn refine off",
+        ),
+        (
+            {"quality": "fast", "refine": "thunder"},
+            "quality 'fast' looks once; leave refine out",
         ),
         (
             {"quality": "fast", "finder": "multipose"},

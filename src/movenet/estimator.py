@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, Union, get_
 import numpy as np
 from numpy.typing import NDArray
 
-from movenet import images, refinement
+from movenet import confidence, images, refinement
 from movenet.crop import CropRegion, Letterbox
 from movenet.engines import Engine, Shape
 from movenet.images import Picture
@@ -84,20 +84,8 @@ class PoseEstimator:
         max_megapixels: float = images.MAX_MEGAPIXELS,
     ) -> None:
         """Load the network. Raises ValueError, WeightsError or EngineError."""
-        for name, value in (
-            ("keypoint_threshold", keypoint_threshold),
-            ("person_threshold", person_threshold or 0.0),
-        ):
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} must be from 0 to 1, not {value}")
-        if letterbox not in ("trim", "square"):
-            raise ValueError(f"letterbox must be 'trim' or 'square', not {letterbox!r}")
-        if quality not in get_args(Quality):
-            raise ValueError(f"quality must be 'fast', 'balanced' or 'best', not {quality!r}")
-        if quality == "fast" and finder is not None:
-            raise ValueError("quality 'fast' looks once, and a finder needs a second look")
-        if quality == "best" and refine is False:
-            raise ValueError("quality 'best' looks again; do not turn refine off")
+        check_numbers(keypoint_threshold, person_threshold, letterbox)
+        check_quality(quality, refine, finder)
         self.engine, self.second = looks(
             model,
             refine if quality != "fast" else False,
@@ -109,15 +97,17 @@ class PoseEstimator:
         self.turns = TURNS.get(quality, ())
         spec = self.engine.spec
         self.several = spec.people > 1 and finder is None
-        alone = Finding((spec.side,), spec.person_threshold)
-        finding = FINDINGS.get((spec.name, quality), alone) if self.second else alone
-        shapes = self.engine.shapes  # of a file; it may not have the sides of a finder
-        fitting = [side for side in finding.sides if not shapes or side in map(max, shapes)]
-        self.sides = tuple(fitting) or alone.sides
+        finding = finding_of(self.engine, self.second, quality)
+        self.sides = finding.sides
         self.keypoint_threshold = keypoint_threshold
         self.person_threshold = (
             finding.person_threshold if person_threshold is None else person_threshold
         )
+        self.confidence = None  # of a network of one's own nothing was learnt
+        if isinstance(model, str):
+            second = self.second.spec.name if self.second else ""
+            way = confidence.key(spec.name, second, quality, several=self.several)
+            self.confidence = confidence.find(way)
         self.letterbox: Letterbox = letterbox
         self.max_megapixels = max_megapixels
 
@@ -165,7 +155,7 @@ class PoseEstimator:
         stopwatch = stopwatch or Stopwatch()
         found = self.find(pictures, regions, stopwatch)
         if self.second is None:
-            return found
+            return [self._trusted(one, one.keypoints, one.keypoint_scores) for one in found]
         with stopwatch("refine"):
             return self.look_again(pictures, found, regions)
 
@@ -249,9 +239,12 @@ class PoseEstimator:
         keypoints, scores = self._seen(pictures, looks, self.turns * len(looks))
         keypoints = keypoints.reshape(-1, len(self.turns), 17, 2)
         scores = scores.reshape(-1, len(self.turns), 17)
-        ends = np.cumsum([chosen.sum() for chosen in again])[:-1]
-        rows = (found, again, np.split(keypoints, ends), np.split(scores, ends))
-        return [self._combined(*row) for row in zip(*rows, strict=True)]
+        ends = np.cumsum([chosen.sum() for chosen in again]).tolist()
+        parts = [slice(*part) for part in zip([0, *ends], ends, strict=False)]
+        return [
+            self._combined(poses, chosen, keypoints[part], scores[part])
+            for poses, chosen, part in zip(found, again, parts, strict=True)
+        ]
 
     def _fallen_back(
         self,
@@ -324,8 +317,22 @@ class PoseEstimator:
         points[again], said[again] = refinement.agreed(
             keypoints, scores, weights, refinement.sizes(seen)
         )
-        return refinement.combined(
-            first, points, said, self.keypoint_threshold, several=self.several
+        looked = self._trusted(first, points, said)
+        return refinement.combined(looked, self.keypoint_threshold, several=self.several)
+
+    def _trusted(
+        self, first: Poses, keypoints: NDArray[np.float32], scores: NDArray[np.float32]
+    ) -> Poses:
+        """The first look's people with these keypoints, and how far they can be trusted."""
+        table = self.confidence
+        if table is None:
+            return replace(first, keypoints=keypoints, keypoint_scores=scores)
+        return replace(
+            first,
+            keypoints=keypoints,
+            keypoint_scores=scores,
+            confidence=table.people(confidence.features(first, keypoints, scores)),
+            keypoint_confidence=table.keypoints(scores),
         )
 
     @property
@@ -396,3 +403,40 @@ def check_file(engine: str | Path, model: Union[str, "MoveNet"], finder: str) ->
             f"engine {engine}: holds {finder}, which is the finder; a file is that of the model, "
             "and a finder runs on what suits the machine"
         )
+
+
+def finding_of(engine: Engine, second: Engine | None, quality: str) -> Finding:
+    """How the first look goes; a file may not have the sides that were chosen."""
+    spec = engine.spec
+    alone = Finding((spec.side,), spec.person_threshold)
+    if second is None:
+        return alone
+    finding = FINDINGS.get((spec.name, quality), alone)
+    there = {max(shape) for shape in engine.shapes or ()}
+    return finding if not there or there >= set(finding.sides) else alone
+
+
+def check_numbers(
+    keypoint_threshold: float, person_threshold: float | None, letterbox: str
+) -> None:
+    """ValueError for what is not one of the values that there are."""
+    for name, value in (
+        ("keypoint_threshold", keypoint_threshold),
+        ("person_threshold", person_threshold or 0.0),
+    ):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} must be from 0 to 1, not {value}")
+    if letterbox not in ("trim", "square"):
+        raise ValueError(f"letterbox must be 'trim' or 'square', not {letterbox!r}")
+
+
+def check_quality(quality: str, refine: bool | str, finder: str | None) -> None:
+    """ValueError for options that contradict each other."""
+    if quality not in get_args(Quality):
+        raise ValueError(f"quality must be 'fast', 'balanced' or 'best', not {quality!r}")
+    if quality == "fast" and finder is not None:
+        raise ValueError("quality 'fast' looks once, and a finder needs a second look")
+    if quality == "fast" and isinstance(refine, str):
+        raise ValueError("quality 'fast' looks once; leave refine out")
+    if quality == "best" and refine is False:
+        raise ValueError("quality 'best' looks again; do not turn refine off")

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     import supervision
 
 Floats = NDArray[np.float32]
+SPANNING = 0.1  # keypoints over it span a person (docs/decisions/007-refinement.md)
 KEYPOINT_THRESHOLD = 0.3  # suggested by Google's model card for single-pose MoveNet
 COCO_PERSON = 1  # category id
 VISIBLE, HIDDEN = 2, 1  # COCO's v
+LEARNT = ("confidence", "keypoint_confidence")  # fields that not everybody has
 
 
 class People(NamedTuple):
@@ -68,6 +70,8 @@ class Poses:
     scores (P,) float32: MultiPose's instance score, after a second look times the mean keypoint
     score; for one person the mean keypoint score.
     ids (P,) int64 or None: track ids.
+    confidence (P,) float32 or None: the OKS to expect with what an annotator would draw, 0..1;
+    keypoint_confidence (P, 17): how likely a keypoint lies near. Learnt, see `confidence.py`.
     image_size (height, width) of the picture; frame_index and timestamp_s of the frame.
 
     Nobody is a normal answer: P is 0 then. `from_arrays` checks and converts what it is given.
@@ -81,6 +85,8 @@ class Poses:
     ids: NDArray[np.int64] | None = None
     frame_index: int | None = None
     timestamp_s: float | None = None
+    confidence: Floats | None = None
+    keypoint_confidence: Floats | None = None
 
     @classmethod
     def from_arrays(  # noqa: PLR0913 (the fields of a Poses)
@@ -94,6 +100,8 @@ class Poses:
         ids: ArrayLike | None = None,
         frame_index: int | None = None,
         timestamp_s: float | None = None,
+        confidence: ArrayLike | None = None,
+        keypoint_confidence: ArrayLike | None = None,
         keypoint_threshold: float = KEYPOINT_THRESHOLD,
     ) -> "Poses":
         """Poses of keypoints (P, 17, 2) x, y in pixels and their scores (P, 17).
@@ -123,6 +131,8 @@ class Poses:
             ids=None if ids is None else _checked("ids", ids, (count,), np.int64),
             frame_index=frame_index,
             timestamp_s=timestamp_s,
+            confidence=_optional("confidence", confidence, (count,)),
+            keypoint_confidence=_optional("keypoint_confidence", keypoint_confidence, (count, 17)),
         )._ordered()
 
     @classmethod
@@ -182,22 +192,31 @@ class Poses:
             boxes=self.boxes[rows],
             scores=self.scores[rows],
             ids=None if self.ids is None else self.ids[rows],
+            confidence=None if self.confidence is None else self.confidence[rows],
+            keypoint_confidence=(
+                None if self.keypoint_confidence is None else self.keypoint_confidence[rows]
+            ),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, lists and strings, ready for JSON; `from_dict` reads it back exactly."""
+        """Plain numbers, lists and strings, ready for JSON; `from_dict` reads it back exactly.
+
+        But for what nobody can carry: ids and confidence of no people come back as None.
+        """
         height, width = self.image_size
         points = np.concatenate([self.keypoints, self.keypoint_scores[..., None]], 2).tolist()
         ids = [None] * len(self) if self.ids is None else self.ids.tolist()
-        columns = zip(ids, self.scores.tolist(), self.boxes.tolist(), points, strict=True)
+        columns = {"id": ids, "score": self.scores.tolist(), "box": self.boxes.tolist()}
+        columns["keypoints"] = points
+        for name in LEARNT:
+            if (values := getattr(self, name)) is not None:
+                columns[name] = values.tolist()
+        rows = zip(*columns.values(), strict=True)
         return {
             "frame_index": self.frame_index,
             "timestamp_s": self.timestamp_s,
             "image_size": [height, width],
-            "people": [
-                {"id": row[0], "score": row[1], "box": row[2], "keypoints": row[3]}
-                for row in columns
-            ],
+            "people": [dict(zip(columns, row, strict=True)) for row in rows],
         }
 
     @classmethod
@@ -213,6 +232,11 @@ class Poses:
             ids = [row["id"] for row in rows]
             boxes = np.array([row["box"] for row in rows], np.float32).reshape(-1, 4)
             scores = np.array([row["score"] for row in rows], np.float32)
+            learnt: dict[str, Any] = {
+                name: np.array([row[name] for row in rows], np.float32)
+                for name in LEARNT
+                if rows and all(row.get(name) is not None for row in rows)
+            }
         except KeyError as error:
             raise ValueError(f"not a record of poses: {error.args[0]!r} is missing") from error
         except (TypeError, ValueError) as error:
@@ -226,6 +250,7 @@ class Poses:
             ids=None if None in ids or not ids else ids,
             frame_index=record.get("frame_index"),
             timestamp_s=record.get("timestamp_s"),
+            **learnt,
         )
 
     def to_coco(
@@ -275,7 +300,8 @@ class Poses:
         """A pandas table, one row a person and keypoint.
 
         Columns: frame_index, timestamp_s, person (0, 1, ... in this picture), id, keypoint,
-        x_px, y_px, score, person_score. Needs the extra: pip install "movenet-pytorch[pandas]".
+        x_px, y_px, score, person_score, and confidence and keypoint_confidence where they are
+        known. Needs the extra: pip install "movenet-pytorch[pandas]".
         """
         try:
             import pandas
@@ -296,6 +322,10 @@ class Poses:
                 "person_score": np.repeat(self.scores, 17),
             }
         )
+        if self.confidence is not None:
+            table["confidence"] = np.repeat(self.confidence, 17)
+        if self.keypoint_confidence is not None:
+            table["keypoint_confidence"] = self.keypoint_confidence.ravel()
         return table
 
     def draw(
@@ -336,6 +366,10 @@ def _checked(
         wanted = ", ".join("P" if side is None else str(side) for side in shape)
         raise ValueError(f"{name} must be ({wanted}), not {array.shape}")
     return array
+
+
+def _optional(name: str, values: ArrayLike | None, shape: tuple[int, ...]) -> Floats | None:
+    return None if values is None else _checked(name, values, shape)
 
 
 def extent(keypoints: Floats, scores: Floats, threshold: float) -> Floats:

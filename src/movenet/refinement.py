@@ -13,16 +13,14 @@ from numpy.typing import NDArray
 from movenet import oks
 from movenet.crop import CropRegion
 from movenet.keypoints import INDEX, MIRROR
-from movenet.poses import Poses, extent
+from movenet.poses import SPANNING, Poses, extent
 
 Floats = NDArray[np.float32]
 Shape = tuple[int, int]
 Part = tuple[float, float, float, float]  # x1, y1, x2, y2 of a picture
 
-SPANNING = 0.1  # keypoints over it span the crop
 TORSO = 0.2  # a hip and a shoulder over it, or the first look has found nothing to go by
-ALIKE = 0.7  # two people of one picture that are more alike than this are one
-ALIKE_IN_LOOKS = 0.6  # the same between two looks, which place keypoints less exactly
+ALIKE = 0.5  # two people of one picture that are more alike than this are one
 FIRST_LOOK = 0.3  # what the first look counts beside a second one, of several people
 NEAR = 0.1  # of a person's size: how far apart two looks agree on a keypoint
 FULL = 0.06  # six instance scores over it: there may be more people than places
@@ -103,7 +101,7 @@ def merged(looks: Sequence[Poses]) -> Poses:
         np.concatenate([getattr(poses, name) for poses in looks])
         for name in ("keypoints", "keypoint_scores", "boxes", "scores")
     )
-    stays = oks.distinct(keypoints, oks.areas_of(boxes), scores, ALIKE_IN_LOOKS)
+    stays = oks.distinct(keypoints, oks.areas_of(boxes), scores, ALIKE)
     return replace(
         first,
         keypoints=keypoints[stays],
@@ -141,33 +139,16 @@ def inside(poses: Poses, tile: Part) -> Poses:
     return poses[~cut]
 
 
-def combined(
-    first: Poses, keypoints: Floats, keypoint_scores: Floats, threshold: float, *, several: bool
-) -> Poses:
-    """The first look's people with the keypoints (P, 17, 2) and scores (P, 17) of all looks.
+def combined(looked: Poses, threshold: float, *, several: bool) -> Poses:
+    """The first look's people, `looked`, whose keypoints and their scores all looks have made.
 
     Of several people the score is the instance score of the first look times the mean keypoint
     score, the box is the first look's, and of two that are alike the better stays. Of one person
     both come from the keypoints; `threshold` is that of the box.
     """
-    means = keypoint_scores.mean(1)
+    keypoints, said = looked.keypoints, looked.keypoint_scores
     if not several:
-        boxes = extent(keypoints, keypoint_scores, threshold)
-        return replace(
-            first,
-            keypoints=keypoints,
-            keypoint_scores=keypoint_scores,
-            boxes=boxes,
-            scores=means,
-        )
-    scores = first.scores * means
-    areas = oks.areas_of(extent(keypoints, keypoint_scores, SPANNING))
-    stays = oks.distinct(keypoints, areas, scores, ALIKE)
-    return replace(
-        first,
-        keypoints=keypoints[stays],
-        keypoint_scores=keypoint_scores[stays],
-        boxes=first.boxes[stays],
-        scores=scores[stays],
-        ids=None if first.ids is None else first.ids[stays],
-    )
+        return replace(looked, boxes=extent(keypoints, said, threshold), scores=said.mean(1))
+    scores = looked.scores * said.mean(1)
+    stays = oks.distinct(keypoints, oks.areas_of(extent(keypoints, said, SPANNING)), scores, ALIKE)
+    return replace(looked, scores=scores)[stays]

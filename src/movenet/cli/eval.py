@@ -50,7 +50,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--ids", type=Path, metavar="FILE", help="image ids, one a line (default: all pictures)"
     )
     parser.add_argument("--protocol", choices=PROTOCOLS, default="multi", help="default: multi")
-    parser.add_argument("--model", choices=SPECS, default="lightning", help="default: lightning")
+    parser.add_argument(
+        "--model",
+        choices=SPECS,
+        help="default: multipose for multi, lightning for the others; thunder with --finder",
+    )
     add_refinement(parser)
     add_engine(parser)
     add_device(parser, "auto")
@@ -104,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     paths = locate(truth, args.images)
     other = read_results(args.against, truth) if args.against else None
     estimator = open_estimator(  # which keeps everybody
-        args, args.model, person_threshold=0.0, letterbox=args.letterbox
+        args, model_name(args), person_threshold=0.0, letterbox=args.letterbox
     )
     recipe = recipe_of(args, estimator)
     results, times = predict_all(args, estimator, recipe, truth, paths)
@@ -123,6 +127,12 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         save_json(args.json, recipe, figures, beside.all_pck(), times, truth)
     return 0
+
+
+def model_name(args: argparse.Namespace) -> str:
+    """What --model says, or what goes with the protocol."""
+    several = args.protocol == "multi" and not args.finder
+    return args.model or ("multipose" if several else "thunder" if args.finder else "lightning")
 
 
 def print_difference(
@@ -145,8 +155,17 @@ def check_places(args: argparse.Namespace) -> None:
             raise MoveNetError(
                 f"{option} {path}: cannot be written; name a file in a folder of yours"
             )
-    if args.worst and args.save.exists() and not args.save.is_dir():
-        raise MoveNetError(f"--save {args.save}: is not a folder")
+    given = [args.annotations, args.ids, args.against, args.json, args.results]
+    places = [path.resolve() for path in given if path]
+    if len(set(places)) < len(places):
+        raise MoveNetError(
+            "--json and --results: name files of their own, and not those that are read"
+        )
+    if args.worst:
+        try:
+            args.save.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MoveNetError(f"--save {args.save}: cannot be made ({error.strerror})") from error
 
 
 def recipe_of(args: argparse.Namespace, estimator: "PoseEstimator") -> "Recipe":
@@ -161,7 +180,7 @@ def recipe_of(args: argparse.Namespace, estimator: "PoseEstimator") -> "Recipe":
     runtimes = [look.runtime for look in (estimator.engine, estimator.second) if look]
     return Recipe(
         protocol=args.protocol,
-        model=args.model,
+        model=model_name(args),
         refine=estimator.second.spec.name if estimator.second else "",
         finder=args.finder or "",
         quality=args.quality,

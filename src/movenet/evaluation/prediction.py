@@ -159,7 +159,10 @@ class Progress:
             whole = text[: text.rfind("\n") + 1]
             first, *rows = [json.loads(line) for line in whole.splitlines()] or [recipe]
             changed = [name for name, value in recipe.items() if first.get(name) != value]
-            self.done = {int(row["image_id"]): list(row["results"]) for row in rows}
+            self.done = {row["image_id"]: row["results"] for row in rows}
+            for number, results in self.done.items():
+                if not all(is_result(one) and one["image_id"] == number for one in results):
+                    raise ValueError(number)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise MoveNetError(f"{self._part}: is damaged; delete it to begin again") from error
         if changed:

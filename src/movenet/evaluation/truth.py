@@ -78,6 +78,10 @@ def check(path: Path, record: Any) -> None:
     for row in record["annotations"]:
         check_annotation(path, row)
     check_unique(path, "annotations", [row["id"] for row in record["annotations"]])
+    pictures = {row["id"] for row in record["images"]}
+    lost = [row["id"] for row in record["annotations"] if row["image_id"] not in pictures]
+    if lost:
+        raise MoveNetError(f"{path}: annotations {listed(lost)} are of pictures that are not in it")
 
 
 def check_annotation(path: Path, row: Record) -> None:
@@ -94,10 +98,21 @@ def check_annotation(path: Path, row: Record) -> None:
             f"{name} is of category {row['category_id']!r}; only {COCO_PERSON}, people, can be "
             "evaluated"
         )
+    if not is_whole(row["image_id"]) or row.get("iscrowd", 0) not in (0, 1):
+        raise MoveNetError(f"{name}: image_id must be a whole number, and iscrowd 0 or 1")
+    check_measures(name, row)
+
+
+def check_measures(name: str, row: Record) -> None:
+    """MoveNetError unless an annotation's numbers are ones."""
     if not is_numbers(row["keypoints"], 3 * len(NAMES)):
         raise MoveNetError(f"{name} has not 17 keypoints of x, y, v")
     if not is_numbers(row["bbox"], 4) or not is_numbers([row["area"], row["num_keypoints"]], 2):
         raise MoveNetError(f"{name}: bbox, area and num_keypoints must be numbers")
+    if row["num_keypoints"] != sum(seen > 0 for seen in row["keypoints"][2::3]):
+        raise MoveNetError(f"{name}: num_keypoints is not how many keypoints are labelled")
+    if row["num_keypoints"] and min(row["area"], *row["bbox"][2:]) <= 0:
+        raise MoveNetError(f"{name}: area and box must be over 0; OKS needs them")
 
 
 def check_unique(path: Path, what: str, ids: list[int]) -> None:
@@ -113,8 +128,8 @@ def is_records(value: Any) -> bool:
 
 
 def is_whole(value: Any) -> bool:
-    """Whether it is a whole number."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Whether it is a whole number of 64 bits."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def is_numbers(value: Any, count: int) -> bool:
