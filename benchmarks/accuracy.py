@@ -283,6 +283,7 @@ def page(report: dict[str, Any]) -> str:
             parts.append(times_of_everybody(report["everybody"]))
         if protocol == "single-full":
             parts.append("![AP against milliseconds](accuracy.png)")
+    parts += ["## Three qualities", QUALITIES, qualities_table(rows)]
     parts += ["## What goes wrong", WORST]
     parts += ["## What a step gives", STEP, steps_table(report["steps"])]
     parts += ["## Lightning elsewhere", ELSEWHERE, table(report["files"], protocols=True)]
@@ -314,6 +315,21 @@ def steps_table(steps: list[dict[str, Any]]) -> str:
         f"({step['low']:+.1f} to {step['high']:+.1f}) |"
         for step in steps
     ]
+    return "\n".join(lines)
+
+
+def qualities_table(rows: list[dict[str, Any]]) -> str:
+    """`quality=` of PoseEstimator("multipose"), a row each."""
+    named = {row["name"]: row for row in rows if row["protocol"] == "multi"}
+    lines = ["| quality | what it does | AP | ms a picture |", "|---|---|---:|---:|"]
+    for quality, name, does in (
+        ("fast", "multipose, one look", "MultiPose, once"),
+        ("balanced", "multipose, then thunder", "Thunder on each person; tiles where six are full"),
+        ("best", "multipose, then thunder, best", "two sizes first, then mirror images as well"),
+    ):
+        row = named[name]
+        ap = row["figures"]["AP"]["value"]
+        lines.append(f"| `{quality}` | {does} | {ap:.1f} | {row['ms']:.0f} |")
     return "\n".join(lines)
 
 
@@ -399,6 +415,10 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110, metadata={"Software": None})
 
+
+QUALITIES = """\
+`PoseEstimator("multipose", quality=...)` and `movenet predict --quality`: everybody, without a
+threshold."""
 
 WORST = """\
 The twenty worst of the 120 pictures of one person, by MultiPose then Thunder

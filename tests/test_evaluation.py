@@ -331,14 +331,15 @@ def test_a_run_does_not_go_on_from_another_model_s_results(
         runtime="LiteRT",
         letterbox="trim",
         annotations="0",
+        pictures="0",
         version="0.1.0",
     )
     with Progress(Path("r.json"), recipe) as progress:
         progress.add(7, [])
     assert main([*QUICK, "--results", "r.json"]) == 1
     assert capsys.readouterr().err == (
-        "movenet: r.json.part: was begun with another model, engine, runtime, annotations; "
-        "delete it, or name other --results\n"
+        "movenet: r.json.part: was begun with another model, engine, runtime, annotations, "
+        "pictures; delete it, or name other --results\n"
     )
 
 

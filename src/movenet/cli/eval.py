@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     estimator = open_estimator(  # which keeps everybody
         args, model_name(args), person_threshold=0.0, letterbox=args.letterbox
     )
-    recipe = recipe_of(args, estimator)
+    recipe = recipe_of(args, estimator, truth)
     results, times = predict_all(args, estimator, recipe, truth, paths)
     found, beside = matched(truth, results), pairs(truth, results)
     figures = summary(found)
@@ -168,7 +168,7 @@ def check_places(args: argparse.Namespace) -> None:
             raise MoveNetError(f"--save {args.save}: cannot be made ({error.strerror})") from error
 
 
-def recipe_of(args: argparse.Namespace, estimator: "PoseEstimator") -> "Recipe":
+def recipe_of(args: argparse.Namespace, estimator: "PoseEstimator", truth: "Truth") -> "Recipe":
     """What is evaluated, in words."""
     from movenet import __version__
     from movenet.evaluation.prediction import Recipe
@@ -176,7 +176,7 @@ def recipe_of(args: argparse.Namespace, estimator: "PoseEstimator") -> "Recipe":
 
     engine = args.engine
     if engine not in ENGINES:
-        engine = f"{Path(engine).name}, SHA-256 {sha256(Path(engine))}"
+        engine = f"{Path(engine).name}, SHA-256 {sha256(Path(engine).read_bytes())}"
     runtimes = [look.runtime for look in (estimator.engine, estimator.second) if look]
     return Recipe(
         protocol=args.protocol,
@@ -187,14 +187,15 @@ def recipe_of(args: argparse.Namespace, estimator: "PoseEstimator") -> "Recipe":
         engine=engine,
         runtime="; ".join(dict.fromkeys(runtimes)),
         letterbox=args.letterbox,
-        annotations=sha256(args.annotations),
+        annotations=sha256(args.annotations.read_bytes()),
+        pictures=sha256(" ".join(map(str, sorted(truth.images))).encode()),
         version=__version__,
     )
 
 
-def sha256(path: Path) -> str:
-    """Of a file's content, in hexadecimal figures."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def sha256(data: bytes) -> str:
+    """In hexadecimal figures."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def predict_all(

@@ -41,6 +41,7 @@ class Recipe:
     runtime: str  # of the first look, and of the second where it is another
     letterbox: str
     annotations: str  # SHA-256
+    pictures: str  # SHA-256 of their ids
     version: str
 
 
