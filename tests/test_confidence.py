@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from movenet import PoseEstimator, Poses, confidence, images, load, pictures
 from movenet.confidence import Confidence, features, find, key, shipped
 from movenet.evaluation.found import beside
+from movenet.oks import VARIANCES, oks
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "training"))
@@ -43,14 +44,30 @@ def test_the_features_are_what_they_are_said_to_be() -> None:
 
 
 def test_looks_that_differ_are_less_alike_by_oks() -> None:
-    from movenet.oks import oks
-
     poses = first()
     moved = poses.keypoints + np.float32(5)
     seen = features(poses, moved, poses.keypoint_scores)
     alike = oks(moved, poses.keypoints, np.full(2, 60 * 80.0)).diagonal()
     assert_allclose(seen[:, 19], alike, rtol=1e-5)
     assert (alike < 0.9).all()
+
+
+def test_the_first_look_s_scores_are_features_of_their_own() -> None:
+    poses = first()
+    seen = features(poses, poses.keypoints + 1, poses.keypoint_scores / 2)
+    assert_allclose(seen[:, 18], poses.keypoint_scores.mean(1), rtol=1e-6)
+    assert_allclose(seen[:, :17], np.sort(poses.keypoint_scores / 2, 1), rtol=1e-6)
+
+
+def test_a_second_look_asks_about_both_looks() -> None:
+    estimator = PoseEstimator("lightning")
+    estimator.confidence = recorder = training.Recorder()  # type: ignore[assignment]
+    (once,) = estimator.find([ASTRONAUT])
+    (found,) = estimator.estimate([ASTRONAUT])
+    wanted = features(once, found.keypoints, found.keypoint_scores)
+    assert_allclose(recorder.features, wanted, rtol=1e-4)
+    assert wanted[0, 19] < 1
+    assert_array_equal(found.keypoint_confidence, found.keypoint_scores)
 
 
 def test_nobody_has_no_features() -> None:
@@ -178,7 +195,8 @@ def test_who_is_found_is_compared_with_whom_they_are_most_like() -> None:
     people = [annotated(poses.keypoints[1]), annotated(poses.keypoints[0] + 2)]
     found = beside(poses, people)
     assert found.oks[1] == pytest.approx(1)
-    assert 0.8 < found.oks[0] < 1
+    wanted = np.exp(-(2**2 + 2**2) / (2 * 4800 * VARIANCES)).mean()
+    assert found.oks[0] == pytest.approx(wanted, rel=1e-4)
     assert found.oks[2] < 0.1
     assert found.counts.all()
     assert set(found.person.tolist()) == {0, 1}
