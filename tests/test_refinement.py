@@ -9,16 +9,14 @@ import pytest
 
 from movenet import PoseEstimator, Poses, images, load, pictures
 from movenet.cli import main
-from movenet.crop import MARGIN, CropRegion
+from movenet.crop import HIPS, MARGIN, SHOULDERS, CropRegion, torso_seen
 from movenet.estimator import FINDINGS, Quality
 from movenet.export import litert
 from movenet.export.job import Job
 from movenet.keypoints import MIRROR
 from movenet.refinement import (
     FIRST_LOOK,
-    HIPS,
     NEAR,
-    SHOULDERS,
     agreed,
     combined,
     crops,
@@ -27,7 +25,6 @@ from movenet.refinement import (
     mirrored,
     sizes,
     tiles,
-    torso_seen,
 )
 from movenet.sampling import shapes_of_crops
 from movenet.specs import SPECS
@@ -68,7 +65,7 @@ def test_a_torso_is_a_hip_and_a_shoulder(missing: list[int]) -> None:
     scores = np.full((3, 17), 0.9)
     scores[1, missing] = 0.15
     scores[2, missing[0]] = 0.15
-    assert torso_seen(poses(scores)).tolist() == [True, False, True]
+    assert torso_seen(poses(scores).keypoint_scores).tolist() == [True, False, True]
 
 
 def test_somebody_of_whom_nothing_is_seen_has_a_crop() -> None:
@@ -246,7 +243,7 @@ def test_the_second_look_is_the_network_on_the_crop() -> None:
 def test_without_a_torso_one_network_s_first_look_stays() -> None:
     head = np.ascontiguousarray(ASTRONAUT[40:200, 150:300])
     first = PoseEstimator("lightning", refine=False, person_threshold=0.0)(head)
-    assert not torso_seen(first).any()
+    assert not torso_seen(first.keypoint_scores).any()
     again = PoseEstimator("lightning", person_threshold=0.0)(head)
     np.testing.assert_array_equal(again.keypoints, first.keypoints)
     other = PoseEstimator("lightning", refine="thunder", person_threshold=0.0)(head)

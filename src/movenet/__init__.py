@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from movenet.errors import EngineError, ImageError, MoveNetError, WeightsError
+from movenet.errors import EngineError, ImageError, MoveNetError, VideoError, WeightsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from movenet.crop import CropRegion
     from movenet.decode import Heads
     from movenet.estimator import PoseEstimator
+    from movenet.frame import Frame
     from movenet.model import MoveNet
+    from movenet.pipeline import track, track_many
+    from movenet.pose_tracker import PoseTracker
     from movenet.poses import Poses
 
 __version__ = "0.1.0"
@@ -25,30 +28,39 @@ __version__ = "0.1.0"
 __all__ = [
     "CropRegion",
     "EngineError",
+    "Frame",
     "Heads",
     "ImageError",
     "MoveNet",
     "MoveNetError",
     "PoseEstimator",
+    "PoseTracker",
     "Poses",
+    "VideoError",
     "WeightsError",
     "__version__",
     "decode",
     "images",
     "keypoints",
     "load",
+    "track",
+    "track_many",
 ]
 
 # Where each lazy name lives; an empty name is the module itself.
 _HOMES = {
     "CropRegion": "crop",
+    "Frame": "frame",
     "Heads": "decode",
     "MoveNet": "model",
     "PoseEstimator": "estimator",
+    "PoseTracker": "pose_tracker",
     "Poses": "poses",
     "decode": "decode",
     "images": "images",
     "keypoints": "keypoints",
+    "track": "pipeline",
+    "track_many": "pipeline",
 }
 
 

@@ -13,12 +13,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from movenet.keypoints import INDEX
 from movenet.specs import MULTIPLE
 
 Letterbox = Literal["trim", "square"]
 Floats = NDArray[np.floating]
 Pixels = NDArray[np.uint8]
 MARGIN = 1.4  # times the extent of a person's keypoints (docs/decisions/007-refinement.md)
+# Google's rule for the next frame: TF Hub's MoveNet tutorial (determine_crop_region), the same
+# numbers in tfjs pose-detection (src/movenet/crop_utils.ts, constants.ts).
+TORSO_WIDENED, BODY_WIDENED = 1.9, 1.2
+TORSO_SCORE = 0.2
+HIPS = [INDEX["left_hip"], INDEX["right_hip"]]
+SHOULDERS = [INDEX["left_shoulder"], INDEX["right_shoulder"]]
 SAMPLING = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
@@ -98,6 +105,33 @@ class CropRegion:
         x, y = (low + high) / 2
         return cls(float(x) - step * w / 2, float(y) - step * h / 2, step, step, (h, w))
 
+    @classmethod
+    def following(
+        cls, keypoints: Floats, scores: Floats, image_size: tuple[int, int], side: int
+    ) -> "CropRegion | None":
+        """Google's square for the next frame, from the pose in this one; None: the whole picture.
+
+        keypoints (17, 2) x, y in px, scores (17,). Around the middle of both hips, whatever their
+        scores, as far as 1.9 times the farthest torso joint and 1.2 times the farthest joint over
+        0.2, but not beyond the farthest edge of the picture. None where no hip or no shoulder is
+        over 0.2, or the square would be larger than the picture. The numbers stay real numbers;
+        docs/decisions/009-next-crop.md has where Google's two programs differ.
+        """
+        if not torso_seen(scores[None])[0]:
+            return None
+        height, width = image_size
+        points = np.asarray(keypoints, np.float64)
+        centre = points[HIPS].mean(0)
+        apart = np.abs(points - centre).max(1)  # (17,)
+        body = apart[scores >= TORSO_SCORE].max()
+        half = max(TORSO_WIDENED * apart[HIPS + SHOULDERS].max(), BODY_WIDENED * body)
+        half = min(half, np.maximum(centre, np.array([width, height]) - centre).max())
+        if half > max(width, height) / 2 or half <= 0:
+            return None
+        x, y = (centre - half).tolist()
+        step = 2 * float(half) / side
+        return cls(x, y, step, step, (side, side))
+
     def extract(self, picture: Pixels, out: Pixels | None = None) -> Pixels:
         """What the network sees: (height, width, 3) uint8 -> (H, W, 3), outside the picture 0.
 
@@ -146,6 +180,12 @@ class CropRegion:
         corner = np.array([self.left, self.top])
         size = np.array([w * self.step_x, h * self.step_y])
         return np.asarray((points - corner) / size, np.float64)
+
+
+def torso_seen(scores: Floats) -> NDArray[np.bool_]:
+    """Of people with keypoint scores (P, 17), whether a hip and a shoulder are over 0.2, (P,)."""
+    both = (scores[:, HIPS].max(1) > TORSO_SCORE) & (scores[:, SHOULDERS].max(1) > TORSO_SCORE)
+    return np.asarray(both)
 
 
 def _next_multiple(side: int) -> int:

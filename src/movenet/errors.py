@@ -2,6 +2,7 @@
 
 MoveNetError          one line: the file or option, what is wrong, what to do
 ├── ImageError        a picture that cannot be read
+├── VideoError        a video, camera or stream that cannot be read, or a movie not written
 ├── WeightsError      a file of weights that is not what it should be
 ├── EngineError       a runtime or device that is missing or refuses
 └── ExportError       an export that cannot be made, or is not as good as it must be
@@ -16,6 +17,10 @@ class MoveNetError(Exception):
 
 class ImageError(MoveNetError):
     """A picture that cannot be read; names it and says why."""
+
+
+class VideoError(MoveNetError):
+    """A video, camera or stream that cannot be read, or a movie that cannot be written."""
 
 
 class WeightsError(MoveNetError):

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movenet import confidence, images, refinement
-from movenet.crop import CropRegion, Letterbox
+from movenet.crop import CropRegion, Letterbox, torso_seen
 from movenet.engines import Engine, Shape
 from movenet.images import Picture
 from movenet.poses import KEYPOINT_THRESHOLD, Poses, people
 from movenet.sampling import LARGEST_BATCH, Batch, Look, region_of, sampled, shapes_of_crops
 from movenet.selection import ENGINES, open_file, select_engine
+from movenet.specs import MULTIPLE
 from movenet.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 P = TypeVar("P", bound=Picture)
+SMALLEST, LARGEST = 128, 640  # of MultiPose's input, by `size`
 CROWDS = "thunder"  # looks again at what MultiPose found
 
 
@@ -65,7 +67,8 @@ class PoseEstimator:
     `poses.draw(image, keypoint_threshold=...)`.
     `max_megapixels` refuses larger pictures before they are decoded.
     `letterbox` "trim" pads pictures only to the smallest shape that the engine takes, "square" to
-    Google's square.
+    Google's square. `size` is the long side of MultiPose's input, a multiple of 32 from 128 to
+    640, instead of the measured one; the LiteRT file has 256, 320 and 384, others run in PyTorch.
     """
 
     def __init__(  # noqa: PLR0913 (the pinned interface)
@@ -81,6 +84,7 @@ class PoseEstimator:
         keypoint_threshold: float = KEYPOINT_THRESHOLD,
         person_threshold: float | None = None,
         letterbox: Letterbox = "trim",
+        size: int | None = None,
         max_megapixels: float = images.MAX_MEGAPIXELS,
     ) -> None:
         """Load the network. Raises ValueError, WeightsError or EngineError."""
@@ -98,7 +102,8 @@ class PoseEstimator:
         spec = self.engine.spec
         self.several = spec.people > 1 and finder is None
         finding = finding_of(self.engine, self.second, quality)
-        self.sides = finding.sides
+        self.sides = finding.sides if size is None else (checked_size(size, spec.people),)
+        self._any_shape = size is not None and size not in map(max, self.engine.shapes or ())
         self.keypoint_threshold = keypoint_threshold
         self.person_threshold = (
             finding.person_threshold if person_threshold is None else person_threshold
@@ -155,7 +160,7 @@ class PoseEstimator:
         stopwatch = stopwatch or Stopwatch()
         found = self.find(pictures, regions, stopwatch)
         if self.second is None:
-            return [self._trusted(one, one.keypoints, one.keypoint_scores) for one in found]
+            return [self.trusted(poses) for poses in found]
         with stopwatch("refine"):
             return self.look_again(pictures, found, regions)
 
@@ -213,18 +218,18 @@ class PoseEstimator:
         self,
         pictures: Sequence[Pixels],
         found: Sequence[Poses],
-        regions: Sequence[CropRegion] | None = None,
+        regions: Sequence[CropRegion | None] | None = None,
     ) -> list[Poses]:
         """Everybody who was found in these pictures, each in crops of their own.
 
-        `regions` are those of the first look, if it did not see the pictures whole. ValueError
+        `regions` are those of the first look, None where it saw the whole picture. ValueError
         without a second look.
         """
         if self.second is None:
             raise ValueError("this estimator has no second look: refine=False")
         found = found if self.several else [poses[:1] for poses in found]
         again = [
-            np.ones(len(poses), bool) if self.several else refinement.torso_seen(poses)
+            np.ones(len(poses), bool) if self.several else torso_seen(poses.keypoint_scores)
             for poses in found
         ]
         if not self.several:
@@ -250,12 +255,12 @@ class PoseEstimator:
         self,
         pictures: Sequence[Pixels],
         found: Sequence[Poses],
-        regions: Sequence[CropRegion] | None,
+        regions: Sequence[CropRegion | None] | None,
     ) -> list[Poses]:
         """Where one network saw no torso, what the other sees in the same place."""
         assert self.second is not None
         seen = list(found)
-        blind = [i for i, poses in enumerate(found) if not refinement.torso_seen(poses).all()]
+        blind = [i for i, poses in enumerate(found) if not torso_seen(poses.keypoint_scores).all()]
         if self.second is self.engine or not blind:
             return seen
         places: Sequence[CropRegion | None] = regions or [None] * len(found)
@@ -266,6 +271,11 @@ class PoseEstimator:
                 found[index], keypoints=keypoints[None], keypoint_scores=scores[None]
             )
         return seen
+
+    def whole(self, image_size: tuple[int, int], side: int | None = None) -> CropRegion:
+        """A whole picture, (height, width), as the first look sees it."""
+        shapes = None if self._any_shape else self.engine.shapes
+        return region_of(image_size, side or self.sides[0], self.letterbox, shapes)
 
     def _whole(self, picture: Pixels, region: CropRegion | None) -> CropRegion:
         """A picture, or a region of it, as the second network sees it."""
@@ -317,21 +327,18 @@ class PoseEstimator:
         points[again], said[again] = refinement.agreed(
             keypoints, scores, weights, refinement.sizes(seen)
         )
-        looked = self._trusted(first, points, said)
+        looked = self.trusted(first, replace(first, keypoints=points, keypoint_scores=said))
         return refinement.combined(looked, self.keypoint_threshold, several=self.several)
 
-    def _trusted(
-        self, first: Poses, keypoints: NDArray[np.float32], scores: NDArray[np.float32]
-    ) -> Poses:
-        """The first look's people with these keypoints, and how far they can be trusted."""
-        table = self.confidence
+    def trusted(self, first: Poses, seen: Poses | None = None) -> Poses:
+        """What was seen of the first look's people, or they themselves, with their confidence."""
+        seen = first if seen is None else seen
+        table, scores = self.confidence, seen.keypoint_scores
         if table is None:
-            return replace(first, keypoints=keypoints, keypoint_scores=scores)
+            return seen
         return replace(
-            first,
-            keypoints=keypoints,
-            keypoint_scores=scores,
-            confidence=table.people(confidence.features(first, keypoints, scores)),
+            seen,
+            confidence=table.people(confidence.features(first, seen.keypoints, scores)),
             keypoint_confidence=table.keypoints(scores),
         )
 
@@ -350,7 +357,7 @@ class PoseEstimator:
         if regions is not None:
             return list(sampled(pictures, [Look(*row) for row in enumerate(regions)]))
         looks = [
-            Look(index, region_of(picture.shape[:2], side, self.letterbox, self.engine.shapes))
+            Look(index, self.whole(picture.shape[:2], side))
             for side in self.sides
             for index, picture in enumerate(pictures)
         ]
@@ -428,6 +435,17 @@ def check_numbers(
             raise ValueError(f"{name} must be from 0 to 1, not {value}")
     if letterbox not in ("trim", "square"):
         raise ValueError(f"letterbox must be 'trim' or 'square', not {letterbox!r}")
+
+
+def checked_size(size: int, people: int) -> int:
+    """A size that MultiPose's input can have; ValueError for others and for other networks."""
+    if people == 1:
+        raise ValueError("size is that of MultiPose's input; the other networks have their own")
+    if size % MULTIPLE or not SMALLEST <= size <= LARGEST:
+        raise ValueError(
+            f"size must be a multiple of {MULTIPLE} from {SMALLEST} to {LARGEST}, not {size}"
+        )
+    return size
 
 
 def check_quality(quality: str, refine: bool | str, finder: str | None) -> None:

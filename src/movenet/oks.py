@@ -18,17 +18,18 @@ BOX_SHARE = 0.53  # of a box that a person's outline fills: COCO's mean, for are
 def oks(
     poses: Floats, others: Floats, areas: Floats, counts: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float64]:
-    """(P, 17, 2), (Q, 17, 2), areas (P,) in square pixels -> similarities (P, Q).
+    """(P, 17, 2), (Q, 17, 2), areas (P,) or (P, Q) in square pixels -> similarities (P, Q).
 
-    `counts` (P, 17) are the keypoints that are compared, all where it is None; a pose with none
-    is like nothing (0).
+    `counts` (P, 17) or (P, Q, 17) are the keypoints that are compared, all where it is None; a
+    pose with none is like nothing (0).
     """
     apart = np.square(np.asarray(poses, np.float64)[:, None] - others[None]).sum(3)  # (P, Q, 17)
-    scale = 2 * np.maximum(areas, 1e-9)[:, None, None] * VARIANCES
+    areas = areas if areas.ndim == 2 else areas[:, None]
+    scale = 2 * np.maximum(areas, 1e-9)[..., None] * VARIANCES
     alike = np.exp(-apart / scale)
     if counts is None:
         return np.asarray(alike.mean(2))
-    weights = counts[:, None].astype(np.float64)
+    weights = (counts if counts.ndim == 3 else counts[:, None]).astype(np.float64)
     return np.asarray((alike * weights).sum(2) / np.maximum(weights.sum(2), 1))
 
 
@@ -36,6 +37,18 @@ def areas_of(boxes: Floats) -> NDArray[np.float64]:
     """Of people, (P,), as far as their boxes (P, 4) tell."""
     sides = np.maximum(np.asarray(boxes[:, 2:], np.float64) - boxes[:, :2], 0)
     return np.asarray(BOX_SHARE * sides[:, 0] * sides[:, 1])
+
+
+def iou(boxes: Floats, others: Floats) -> NDArray[np.float64]:
+    """Intersection over union of boxes (P, 4) and (Q, 4), x1, y1, x2, y2 -> (P, Q), 0..1."""
+    mine, theirs = np.asarray(boxes, np.float64)[:, None], np.asarray(others, np.float64)[None]
+    low, high = (
+        np.maximum(mine[..., :2], theirs[..., :2]),
+        np.minimum(mine[..., 2:], theirs[..., 2:]),
+    )
+    shared = np.maximum(high - low, 0).prod(2)
+    both = (mine[..., 2:] - mine[..., :2]).prod(2) + (theirs[..., 2:] - theirs[..., :2]).prod(2)
+    return np.asarray(shared / np.maximum(both - shared, 1e-9))
 
 
 def distinct(keypoints: Floats, areas: Floats, scores: Floats, most: float) -> NDArray[np.intp]:

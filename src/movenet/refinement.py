@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from movenet import oks
 from movenet.crop import CropRegion
-from movenet.keypoints import INDEX, MIRROR
+from movenet.keypoints import MIRROR
 from movenet.poses import SPANNING, Poses, extent
 
 Floats = NDArray[np.float32]
 Shape = tuple[int, int]
 Part = tuple[float, float, float, float]  # x1, y1, x2, y2 of a picture
 
-TORSO = 0.2  # a hip and a shoulder over it, or the first look has found nothing to go by
 ALIKE = 0.5  # two people of one picture that are more alike than this are one
 FIRST_LOOK = 0.3  # what the first look counts beside a second one, of several people
 NEAR = 0.1  # of a person's size: how far apart two looks agree on a keypoint
@@ -29,16 +28,7 @@ EDGE = 0.02  # of a tile's sides: who reaches further is cut off
 TILINGS = 2  # tiles of tiles
 SMALLEST_TILE = 96  # px
 
-HIPS = [INDEX["left_hip"], INDEX["right_hip"]]
-SHOULDERS = [INDEX["left_shoulder"], INDEX["right_shoulder"]]
 LEAST = 1e-3  # weight of a keypoint that nobody sees
-
-
-def torso_seen(poses: Poses) -> NDArray[np.bool_]:
-    """(P,) whether a hip and a shoulder are over TORSO."""
-    scores = poses.keypoint_scores
-    both = (scores[:, HIPS].max(1) > TORSO) & (scores[:, SHOULDERS].max(1) > TORSO)
-    return np.asarray(both)
 
 
 def crops(poses: Poses, shapes: Collection[Shape]) -> list[CropRegion]:

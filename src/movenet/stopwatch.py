@@ -1,8 +1,11 @@
 """Where the time of a picture goes."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Stopwatch:
@@ -21,3 +24,14 @@ class Stopwatch:
         finally:
             spent = (time.perf_counter() - start) * 1e3
             self.times_ms[stage] = self.times_ms.get(stage, 0.0) + spent
+
+    def timed(self, stage: str, items: Iterable[T]) -> Iterator[T]:
+        """The items; waiting for them is what the stage takes."""
+        waiting = iter(items)
+        while True:
+            with self(stage):
+                try:
+                    item = next(waiting)
+                except StopIteration:
+                    return
+            yield item

@@ -71,6 +71,29 @@ def shape(text: str) -> tuple[int, int]:
     return h, w
 
 
+def time_s(text: str) -> float:
+    """A time in seconds from the beginning, as 12.5 or 1:02.5."""
+    parts = text.split(":")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = [-1.0]
+    if len(numbers) > 3 or not all(0 <= number < float("inf") for number in numbers):
+        raise argparse.ArgumentTypeError(f"must be seconds, as 12.5 or 1:02.5, not {text!r}")
+    seconds = 0.0
+    for number in numbers:
+        seconds = seconds * 60 + number
+    return seconds
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """A picture's width and height, as 1280x720."""
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise argparse.ArgumentTypeError(f"must be WIDTHxHEIGHT, as in 1280x720, not {text!r}")
+    return int(sides[0]), int(sides[1])
+
+
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """--threads."""
     parser.add_argument(

@@ -1,0 +1,195 @@
+"""Where the frames of `movenet track` go: files, a video and a window."""
+
+import argparse
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from movenet import __version__, images
+from movenet.cli.predict import counted, make_folder
+from movenet.errors import MoveNetError
+from movenet.frame_folder import Pictures
+from movenet.movie import SUFFIXES, Movie
+from movenet.overlap import Behind
+from movenet.stopwatch import Stopwatch
+from movenet.window import Window
+from movenet.writers import KINDS, Writer, open_writer
+from movenet.writers.trc import TrcWriter
+
+if TYPE_CHECKING:
+    from movenet.pipeline import Step
+    from movenet.plot import KeypointPlot
+    from movenet.sources import Source
+
+FOLDER = Path("poses")  # of a file's results, where nothing else is said
+BEHIND = 4  # frames that wait to be drawn and encoded
+TICK_S = 0.001  # how long the window waits for a key, frame by frame
+
+Pixels = NDArray[np.uint8]
+
+
+class Outputs:
+    """Everything that a run writes and shows. Made: every place was tried. Use it in a `with`."""
+
+    def __init__(self, args: argparse.Namespace, source: "Source") -> None:
+        """Open what the options name. Raises MoveNetError for what cannot be."""
+        self.threshold, self.mirrored = args.threshold, args.mirror
+        self.frames, self.ids, self.times_lost = 0, set[int](), 0
+        self.stopwatch = Stopwatch()  # of what goes on beside the tracking
+        self.made: list[Path] = []
+        self.writers: list[Writer] = []
+        self.behind: Behind[Step] | None = None
+        self.plot: KeypointPlot | None = None
+        self.window: Window | None = None
+        choose(args, source)
+        with ExitStack() as stack:
+            self._open(args, source, stack)
+            self._stack = stack.pop_all()  # nothing failed: all stays open
+
+    def _open(self, args: argparse.Namespace, source: "Source", stack: ExitStack) -> None:
+        for kind in (*KINDS, "plot", "save"):
+            path: Path | None = getattr(args, kind)
+            if path is not None:
+                refuse_source(path, kind, source)
+                self.made.append(path)
+        for kind in KINDS:
+            if (path := getattr(args, kind)) is not None:
+                self.writers.append(stack.enter_context(writer(kind, path, args)))
+        if args.plot:
+            from movenet.plot import KeypointPlot
+
+            self.plot = stack.enter_context(
+                KeypointPlot(args.plot, args.keypoint, keypoint_threshold=self.threshold)
+            )
+        if args.save:
+            self.sink = stack.enter_context(sink(args, source))
+            self.behind = stack.enter_context(Behind(self._save, BEHIND))
+        if args.show:
+            self.window = stack.enter_context(Window("movenet"))
+
+    def put(self, step: "Step") -> bool:
+        """Write and show a frame -> whether to go on."""
+        self.frames += 1
+        assert step.poses.ids is not None
+        self.ids.update(step.poses.ids.tolist())
+        self.times_lost += sum(event.event == "lost" for event in step.events)
+        with self.stopwatch("write"):
+            events = [event._asdict() for event in step.events]
+            for each in self.writers:
+                each.write(step.poses, events=events)
+            if self.plot:
+                self.plot.add(step.raw, step.poses)
+            if self.behind:
+                self.behind.put(step)
+        return self._show(step) if self.window else True
+
+    def _save(self, step: "Step") -> None:
+        """Beside the tracking, in a thread: draw a frame and encode it."""
+        with self.stopwatch("draw"):
+            drawn = step.poses.draw(step.frame.image, keypoint_threshold=self.threshold)
+        with self.stopwatch("encode"):
+            if isinstance(self.sink, Movie):
+                self.sink.write(drawn, step.frame.timestamp_s)
+            else:
+                self.sink.write(drawn, step.frame.index)
+
+    def _show(self, step: "Step") -> bool:
+        """Show a frame and obey the keys -> whether to go on."""
+        assert self.window is not None
+        drawn = step.poses.draw(step.frame.image, keypoint_threshold=self.threshold)
+        paused = False
+        while True:
+            view = np.ascontiguousarray(drawn[:, ::-1]) if self.mirrored else drawn
+            key = self.window.show(view, wait_s=None if paused else TICK_S)
+            if key in ("q", "escape") or self.window.closed:
+                return False
+            if key == "m":
+                self.mirrored = not self.mirrored
+            elif key == "space":
+                paused = not paused
+            elif key == "s":
+                self._snapshot(view, step)
+            if not paused:
+                return True
+
+    def _snapshot(self, view: Pixels, step: "Step") -> None:
+        path = Path(f"snapshot_{step.frame.index:06d}.png")
+        images.save(view, path)
+        self.made.append(path)
+
+    def close(self) -> None:
+        """Finish everything; again is no error."""
+        self._stack.close()
+
+    def __enter__(self) -> "Outputs":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def summary(self, times_ms: dict[str, float]) -> str:
+        """How much was done, where its time went, and what was made."""
+        seen = f"{counted(self.frames, 'frame')}, {counted(len(self.ids), 'person')}"
+        lines = [f"{seen}, lost {counted(self.times_lost, 'time')}"]
+        for words, times in (("ms a frame", times_ms), ("beside it", self.stopwatch.times_ms)):
+            each = {name: spent / max(1, self.frames) for name, spent in times.items()}
+            if each:
+                parts = (f"{name} {spent:.1f}" for name, spent in each.items())
+                lines.append(f"{words}: {', '.join(parts)}")
+        if self.made:
+            lines.append(f"made {', '.join(map(str, self.made))}")
+        return "\n".join(lines)
+
+
+def choose(args: argparse.Namespace, source: "Source") -> None:
+    """What to write where nothing is named: a video and a table of a file, a window of a camera."""
+    if args.show or args.plot or args.save or any(getattr(args, kind) for kind in KINDS):
+        return
+    if source.live:
+        args.show = True
+        return
+    make_folder(FOLDER)
+    stem = Path(source.name).stem or "track"
+    args.save, args.csv = FOLDER / f"{stem}.mp4", FOLDER / f"{stem}.csv"
+
+
+def writer(kind: str, path: Path, args: argparse.Namespace) -> Writer:
+    """The writer of a kind of file."""
+    if kind == "trc":
+        return TrcWriter(
+            path, metres_per_pixel=args.metres_per_pixel, keypoint_threshold=args.threshold
+        )
+    return open_writer(kind, path, model=args.model, version=__version__)
+
+
+def sink(args: argparse.Namespace, source: "Source") -> Movie | Pictures:
+    """A video, or for a name without a suffix a folder of pictures."""
+    if not args.save.suffix:
+        return Pictures(args.save, Path(source.name).stem)
+    if args.save.suffix.lower() not in SUFFIXES:
+        raise MoveNetError(
+            f"--save {args.save}: videos are saved as {', '.join(SUFFIXES)}, and pictures in a "
+            "folder, a name without a suffix"
+        )
+    has_sound = Path(args.source).is_file() and not source.live
+    return Movie(
+        args.save,
+        rate=source.rate / args.stride if source.rate else None,
+        sound=args.source if has_sound else None,
+    )
+
+
+def refuse_source(path: Path, option: str, source: "Source") -> None:
+    """MoveNetError where a result would be written over what is read."""
+    read = Path(source.name)
+    if path.exists() and read.exists() and path.samefile(read):
+        raise MoveNetError(f"--{option} {path}: is what is read; name another file")

@@ -1,0 +1,252 @@
+"""Follow people in a video, camera or stream; draw them, or write their keypoints to files.
+
+SOURCE is a video file, a folder or pattern of numbered pictures, a GIF, the number of a camera
+(0), or an address (rtsp://..., http://...). A file gives poses/NAME.mp4 and poses/NAME.csv, and a
+camera or stream a window, unless options name what to write. Keys in the window: q ends, space
+pauses, m mirrors the view, s saves it as a picture.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from movenet.cli.options import (
+    add_device,
+    add_engine,
+    add_threads,
+    picture_size,
+    positive,
+    share,
+    time_s,
+)
+from movenet.errors import EngineError, VideoError
+from movenet.keypoints import NAMES
+from movenet.specs import SPECS
+
+if TYPE_CHECKING:
+    from movenet.cli.outputs import Outputs
+    from movenet.frame import Frame
+    from movenet.pose_tracker import PoseTracker
+    from movenet.sources import Source
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """SOURCE, how to follow people, and where the results go."""
+    parser.add_argument("source", metavar="SOURCE", help="video, pictures, camera or address")
+    add_following(parser)
+    add_engine(parser)
+    add_device(parser, "auto")
+    add_threads(parser)
+    add_part(parser)
+    add_outputs(parser)
+
+
+def add_following(parser: argparse.ArgumentParser) -> None:
+    """The options of `PoseTracker`."""
+    parser.add_argument(
+        "--model",
+        choices=SPECS,
+        default="multipose",
+        help="multipose sees up to six people; lightning (fast) and thunder (better) follow one "
+        "(default: multipose)",
+    )
+    parser.add_argument(
+        "--refine",
+        action=argparse.BooleanOptionalAction,
+        help="look at each person again, on a crop of their own (default: with multipose on "
+        "files, so that a camera keeps up)",
+    )
+    parser.add_argument(
+        "--refine-with",
+        choices=[name for name, spec in SPECS.items() if spec.people == 1],
+        metavar="MODEL",
+        help="the network of the second look: lightning or thunder (default: the model itself; "
+        "thunder for multipose)",
+    )
+    parser.add_argument(
+        "--finder",
+        choices=("multipose",),
+        help="find the person whom lightning or thunder follows with multipose",
+    )
+    parser.add_argument(
+        "--size",
+        type=positive,
+        metavar="N",
+        help="long side of multipose's input, a multiple of 32 up to 640 (default: 256; 256, 320 "
+        "and 384 are fast)",
+    )
+    parser.add_argument(
+        "--crop",
+        choices=("person", "google"),
+        default="person",
+        help="where lightning and thunder look next: at the person's own aspect, or Google's "
+        "square (default: person)",
+    )
+    parser.add_argument(
+        "--similarity",
+        choices=("oks", "iou"),
+        default="oks",
+        help="ids go by keypoints and boxes, or by boxes alone (default: oks)",
+    )
+    parser.add_argument(
+        "--target",
+        metavar="WHO",
+        help="one person only: center, largest, longest (in a file), id:N or box:x1,y1,x2,y2",
+    )
+    parser.add_argument(
+        "--smooth",
+        choices=("live", "google", "offline", "none"),
+        default="live",
+        help="live: One-Euro; google: as TensorFlow.js; offline: a file without lag, read twice "
+        "(default: live)",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=share,
+        default=0.3,
+        metavar="SCORE",
+        help="show and smooth keypoints over this score (default: 0.3)",
+    )
+
+
+def add_part(parser: argparse.ArgumentParser) -> None:
+    """The options of `open_source`."""
+    parser.add_argument(
+        "--stride", type=positive, default=1, metavar="N", help="every Nth frame (default: 1)"
+    )
+    parser.add_argument(
+        "--start", type=time_s, default=0.0, metavar="S", help="from this second on"
+    )
+    parser.add_argument("--end", type=time_s, metavar="S", help="up to this second")
+    parser.add_argument(
+        "--camera-size",
+        type=picture_size,
+        default=(1280, 720),
+        metavar="WxH",
+        help="what a camera is asked for (default: 1280x720)",
+    )
+    parser.add_argument(
+        "--rate",
+        type=positive,
+        metavar="N",
+        help="frames a second of pictures, and of a camera (default: 30)",
+    )
+
+
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Files and the window."""
+    for option, place, what in (
+        ("--save", "FILE", "annotated video (.mp4, .mov), or a folder for its frames as pictures"),
+        ("--json", "FILE", "JSON Lines, a line a frame"),
+        ("--csv", "FILE", "a table, a row a keypoint"),
+        ("--parquet", "FILE", "the same table as Parquet"),
+        ("--coco", "FILE", "COCO keypoint results"),
+        ("--openpose", "DIR", "OpenPose JSON, a file a frame, as Pose2Sim reads it"),
+        ("--trc", "FILE", "marker trajectories as OpenSim reads them"),
+        ("--plot", "FILE", "x and y of a keypoint over time, before and after smoothing (.png)"),
+    ):
+        parser.add_argument(option, type=Path, metavar=place, help=what)
+    parser.add_argument(
+        "--keypoint", choices=NAMES, default="right_wrist", metavar="NAME",
+        help="the keypoint of --plot (default: right_wrist)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--metres-per-pixel",
+        type=float,
+        metavar="M",
+        help="for --trc: its unit is then the metre (default: a pixel counts as a millimetre)",
+    )
+    parser.add_argument("--show", action="store_true", help="a window that shows the people live")
+    parser.add_argument("--mirror", action="store_true", help="mirror the window, not the results")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Follow and write; what was done before an error, or Ctrl-C, is whole."""
+    from movenet.cli.outputs import Outputs
+    from movenet.sources import open_source
+
+    try:
+        source = open_source(
+            args.source,
+            camera_size=args.camera_size,
+            start_s=args.start,
+            end_s=args.end,
+            stride=args.stride,
+            **({"rate": float(args.rate)} if args.rate else {}),
+        )
+    except ValueError as error:
+        raise EngineError(str(error)) from error
+    with source:
+        tracker = opened(args, source)
+        with Outputs(args, source) as outputs:
+            return follow(source, tracker, outputs, args)
+
+
+def opened(args: argparse.Namespace, source: "Source") -> "PoseTracker":
+    """The tracker that the options ask for; EngineError for those that contradict each other."""
+    from movenet.pipeline import check_passes, open_tracker
+
+    refine = args.refine
+    if refine is None:
+        refine = args.refine_with is not None or (args.model == "multipose" and not source.live)
+    if args.refine_with and not refine:
+        raise EngineError("--refine-with: names a second look that --no-refine leaves out")
+    try:
+        tracker = open_tracker(
+            smooth=args.smooth,
+            target=args.target,
+            model=args.model,
+            refine=refine and (args.refine_with or True),
+            finder=args.finder,
+            size=args.size,
+            crop=args.crop,
+            similarity=args.similarity,
+            engine=args.engine,
+            device=args.device,
+            threads=args.threads,
+            keypoint_threshold=args.threshold,
+        )
+        check_passes(source, tracker, smooth=args.smooth, target=args.target)
+    except ValueError as error:
+        raise EngineError(str(error)) from error
+    return tracker
+
+
+def follow(
+    source: "Source", tracker: "PoseTracker", outputs: "Outputs", args: argparse.Namespace
+) -> int:
+    """Every frame through the tracker and into the outputs; the summary comes after an error too.
+
+    A source that breaks off is an exit code of 1; its good part is done.
+    """
+    from movenet.pipeline import steps
+
+    status = 0
+    try:
+        for step in steps(
+            source, tracker, smooth=args.smooth, target=args.target, watch=progress(source)
+        ):
+            if not outputs.put(step):
+                break
+    except VideoError as error:
+        if args.debug or not outputs.frames:
+            raise
+        print(f"movenet: {error}", file=sys.stderr)
+        status = 1
+    finally:
+        outputs.close()
+        print(outputs.summary(tracker.stopwatch.times_ms))
+    return status
+
+
+def progress(source: "Source") -> Any:
+    """Frames a second and the time left, on the terminal, for each pass over a source."""
+    from tqdm import tqdm
+
+    def watched(frames: "Iterable[Frame]") -> "Iterator[Frame]":
+        bar: Iterable[Frame] = tqdm(frames, total=source.count, unit="frame", disable=None)
+        return iter(bar)
+
+    return watched

@@ -1,0 +1,79 @@
+"""A keypoint over time as a picture, before and after smoothing."""
+
+from pathlib import Path
+
+import numpy as np
+
+from movenet.errors import MoveNetError
+from movenet.keypoints import INDEX
+from movenet.poses import Poses
+
+try:
+    from matplotlib.figure import Figure
+except ImportError as error:
+    raise MoveNetError('--plot: needs matplotlib; pip install "movenet-pytorch[plot]"') from error
+
+Point = tuple[float, float, float]  # seconds, x and y px
+
+
+class KeypointPlot:
+    """x and y of one keypoint of every person over time. Use it in a `with`; closing draws it.
+
+    Before smoothing it is thin and grey, after it in a colour for each id. Where it is not over
+    the threshold, the lines are broken.
+    """
+
+    def __init__(self, path: str | Path, keypoint: str, *, keypoint_threshold: float) -> None:
+        """MoveNetError where a file cannot be made there."""
+        self.path, self.keypoint, self.threshold = Path(path), keypoint, keypoint_threshold
+        self.before: dict[int, list[Point]] = {}
+        self.after: dict[int, list[Point]] = {}
+        if self.path.suffix.lower() not in (".png", ".svg", ".pdf"):
+            raise MoveNetError(f"{path}: plots are saved as .png, .svg or .pdf; choose one")
+        self._save()
+
+    def add(self, raw: Poses, steady: Poses) -> None:
+        """The people of one frame, with ids and a time."""
+        for lines, poses in ((self.before, raw), (self.after, steady)):
+            assert poses.ids is not None
+            assert poses.timestamp_s is not None
+            seen = poses.keypoint_scores[:, INDEX[self.keypoint]] > self.threshold
+            points = poses.keypoints[:, INDEX[self.keypoint]].astype(float)
+            points[~seen] = np.nan
+            for number, (x, y) in zip(poses.ids.tolist(), points.tolist(), strict=True):
+                lines.setdefault(number, []).append((poses.timestamp_s, x, y))
+
+    def close(self) -> None:
+        """Draw it."""
+        self._save()
+
+    def __enter__(self) -> "KeypointPlot":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _save(self) -> None:
+        figure = Figure(figsize=(10, 6), layout="constrained")
+        axes = figure.subplots(2, sharex=True)
+        for number, points in self.before.items():
+            time_s, *sides = np.array(points).T
+            for row, (axis, values) in enumerate(zip(axes, sides, strict=True)):
+                label = "before smoothing" if not row and number == min(self.before) else None
+                axis.plot(time_s, values, color="0.6", linewidth=0.8, label=label)
+        for number, points in self.after.items():
+            time_s, *sides = np.array(points).T
+            for row, (axis, values) in enumerate(zip(axes, sides, strict=True)):
+                axis.plot(time_s, values, linewidth=1.5, label=None if row else f"id {number}")
+        for axis, name in zip(axes, "xy", strict=True):
+            axis.set_ylabel(f"{self.keypoint} {name} (px)")
+        axes[1].invert_yaxis()  # down, as in the picture
+        axes[1].set_xlabel("time (s)")
+        if self.after:
+            axes[0].legend(loc="upper right", ncols=4)
+        try:
+            figure.savefig(self.path, dpi=120)
+        except OSError as error:
+            raise MoveNetError(
+                f"{self.path}: cannot be written ({error.strerror}); name another file"
+            ) from error

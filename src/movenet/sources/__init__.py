@@ -1,0 +1,131 @@
+"""Where frames come from: files, pictures, cameras and streams, named by one argument."""
+
+import glob
+import os
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from movenet import images
+from movenet.errors import ImageError, VideoError
+from movenet.frame import Frame
+from movenet.sources.camera import Camera
+from movenet.sources.clock import USUAL_RATE
+from movenet.sources.container import open_file
+from movenet.sources.pictures import Pictures
+from movenet.sources.span import Span
+from movenet.sources.stream import Stream, connect, label
+from movenet.sources.video import Video
+
+_ANIMATED = {".gif", ".apng"}  # pictures by their suffix, read as the videos they are
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_CAMERA_PATHS = ("/dev/video", "/dev/v4l/")
+
+
+class Source(Protocol):
+    """Frames, one after the other. Use it in a `with`, or call `close`.
+
+    name: for messages: "clip.mp4", "camera 0". live: the frames come when they come, and only
+    once; other sources begin anew with each iteration. rate: frames a second as announced, of all
+    frames, whatever the stride. count: how many frames will come, as announced; an estimate.
+    """
+
+    name: str
+    live: bool
+    rate: float | None
+    count: int | None
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> "Source": ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def open_source(
+    source: str | int | os.PathLike[str],
+    *,
+    camera_size: tuple[int, int] = (1280, 720),
+    rate: float = USUAL_RATE,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    stride: int = 1,
+) -> Source:
+    """Open what the word names.
+
+    source: the number of a camera (0 or "0") or its path (/dev/video0); a video file or an
+    animated GIF; the address of a stream (rtsp://, http://, rtmp://, udp:// ...) or of a video
+    file on a server; a picture, a folder of pictures, or a pattern of them ("frames/*.png"), in
+    natural order (frame2 before frame10). A path object is a file or folder whatever its name.
+
+    camera_size: (width, height), what a camera is asked for. rate: frames a second, what a camera
+    is asked for, and what pictures are taken to have. From start_s on, before end_s, in seconds of
+    the source's own clock, of those every stride-th frame; index and time of a frame stay those
+    that it has in the whole source.
+
+    Raises VideoError for what cannot be opened, and ValueError for numbers that cannot be.
+    """
+    span = Span(start_s, end_s, stride)
+    if min(camera_size) < 1:
+        raise ValueError(f"camera_size: expected width and height from 1 on, got {camera_size}")
+    if not rate > 0:
+        raise ValueError(f"rate: expected frames a second over 0, got {rate}")
+    device = _camera(source)
+    if device is not None:
+        return Camera(device, size=camera_size, rate=rate, span=span)
+    path = os.fspath(source)  # type: ignore[arg-type]
+    if isinstance(source, str) and _ADDRESS.match(source) and not os.path.exists(source):
+        return _from_address(source, span)
+    is_picture = os.path.splitext(path)[1].lower() in set(images.SUFFIXES) - _ANIMATED
+    if os.path.isdir(path) or is_picture or not os.path.exists(path):
+        return Pictures(_pictures(path), images.name(path), rate=rate, span=span)
+    return Video(partial(open_file, path), images.name(path), span)
+
+
+def _camera(source: str | int | os.PathLike[str]) -> int | str | None:
+    """The number or path of a camera; None for anything else."""
+    if isinstance(source, int):
+        if source < 0:
+            raise ValueError(f"source: expected the number of a camera from 0 on, got {source}")
+        return source
+    if isinstance(source, str) and source.isascii() and source.isdigit():
+        return int(source)
+    path = os.fspath(source)
+    return path if path.startswith(_CAMERA_PATHS) else None
+
+
+def _from_address(address: str, span: Span) -> Source:
+    """A video where its length is known, as of a file on a server; else a stream."""
+    opened = connect(address)
+    if not opened[0].duration:
+        return Stream(address, opened, span)
+    opened[0].close()
+    return Video(partial(connect, address), label(address), span)
+
+
+def _pictures(path: str) -> list[Path]:
+    """The pictures that a path, folder or pattern names."""
+    name = images.name(path)
+    if os.path.isdir(path):
+        problem = "no pictures in this folder; name a folder of pictures, or a video"
+    elif glob.has_magic(path):
+        problem = "no picture matches this pattern; check it, and name videos one by one"
+    else:
+        problem = "no such file; check the path"
+    try:
+        files = images.find([path])
+    except ImageError as error:
+        raise VideoError(f"{name}: {problem}") from error
+    if not any(file.suffix.lower() in images.SUFFIXES for file in files):
+        raise VideoError(f"{name}: {problem}")
+    return files

@@ -1,0 +1,87 @@
+"""Whom to follow, where several people are seen."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from movenet import oks
+from movenet.poses import Poses
+from movenet.tracker import Event
+
+Kind = Literal["center", "largest", "id", "box", "longest"]
+WORDS = "center, largest, longest, id:N or box:x1,y1,x2,y2"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One person: nearest the middle of the picture, the largest, of an id, in a box (pixels).
+
+    "longest" is the one whose box area times time is the largest over a whole file.
+    """
+
+    kind: Kind
+    id: int = 0
+    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+
+def parse(text: str) -> Target:
+    """ "center", "largest", "longest", "id:2", "box:10,20,110,220" -> Target; ValueError."""
+    kind, colon, value = text.partition(":")
+    refused = ValueError(f"target must be {WORDS}, not {text!r}")
+    if kind == "id" and value.isdecimal() and int(value) > 0:
+        return Target("id", id=int(value))
+    if kind == "box":
+        try:
+            x1, y1, x2, y2 = (float(number) for number in value.split(","))
+        except ValueError as error:
+            raise refused from error
+        if not (x1 < x2 and y1 < y2):
+            raise ValueError(f"target {text!r}: x1 must be below x2, and y1 below y2, in pixels")
+        return Target("box", box=(x1, y1, x2, y2))
+    if colon or kind not in get_args(Kind) or kind == "id":
+        raise refused
+    return Target(kind)  # type: ignore[arg-type]
+
+
+def nearest(target: Target, poses: Poses) -> int | None:
+    """Which of the people is meant (a row); None where nobody is."""
+    boxes = poses.boxes.astype(np.float64)
+    if target.kind == "id":
+        rows = [] if poses.ids is None else np.flatnonzero(poses.ids == target.id).tolist()
+        return rows[0] if rows else None
+    if not len(poses):
+        return None
+    if target.kind == "box":
+        overlap = oks.iou(np.array([target.box]), boxes)[0]
+        return int(overlap.argmax()) if overlap.any() else None
+    if target.kind == "largest":
+        return int((boxes[:, 2:] - boxes[:, :2]).prod(1).argmax())
+    height, width = poses.image_size
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return int(np.square(middles - (width / 2, height / 2)).sum(1).argmin())
+
+
+class Aim:
+    """Keeps to the one who was chosen until they are gone; one object a stream."""
+
+    def __init__(self, target: Target | None) -> None:
+        """Nobody is chosen yet; without a target everybody is wanted."""
+        self.target = target
+        self.id: int | None = None
+
+    def __call__(self, poses: Poses, events: list[Event]) -> Poses:
+        """The people of a frame, with ids, and what happened to ids -> those who are wanted."""
+        if self.target is None:
+            return poses
+        if self.id is not None and Event("gone", self.id) in events:
+            self.id = None
+        assert poses.ids is not None
+        if self.id is None:
+            row = nearest(self.target, poses)
+            self.id = None if row is None else int(poses.ids[row])
+        return self.of(poses)
+
+    def of(self, poses: Poses) -> Poses:
+        """Those of these people, with ids, who are wanted."""
+        return poses if self.target is None else poses[poses.ids == (self.id or 0)]

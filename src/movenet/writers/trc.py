@@ -1,0 +1,150 @@
+"""Poses as TRC, the marker trajectories that OpenSim reads, one file a person."""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from movenet.keypoints import NAMES
+from movenet.poses import KEYPOINT_THRESHOLD, Poses
+from movenet.writers.growing import GrowingFile
+from movenet.writers.writer import Writer, frame_index
+
+_FIELDS = (
+    "DataRate",
+    "CameraRate",
+    "NumFrames",
+    "NumMarkers",
+    "Units",
+    "OrigDataRate",
+    "OrigDataStartFrame",
+    "OrigNumFrames",
+)
+_ROOM = 128  # bytes for longer numbers, and a longer name, when the file is finished
+_MISSING = "\t\t\t"  # OpenSim reads NaN from three empty fields, and fails on the text "nan"
+
+
+@dataclass(slots=True)
+class _Person:
+    file: GrowingFile
+    start: int  # index of the first frame
+    header_bytes: int = 0
+    frames: int = 0
+
+
+class TrcWriter(Writer):
+    """TRC: Frame#, Time in seconds, and X, Y, Z of 17 markers with MoveNet's names.
+
+    X is right, Y up (the picture's y negated; its top edge is 0), Z 0. With `metres_per_pixel`
+    the unit is the metre. Without, a pixel is written as a millimetre, the numbers being those of
+    the picture, because OpenSim refuses a unit that it does not know; angles hold, lengths do not.
+
+    A keypoint at or under the threshold is empty, as Sports2D makes it: TRC has no scores. A
+    frame where the person is missing, or all of their keypoints, has no row, because OpenSim's
+    inverse kinematics fails on one without markers. Nothing is filled in.
+
+    The only person's file is FILE; of several, each has FILE_personNN, NN being the id (Sports2D's
+    name). Where nobody was seen there is no file, because OpenSim crashes on one without rows.
+    All are .part until they are closed. (OpenSim: read in TRCFileAdapter.cpp and SimmIO.cpp, tried
+    with 4.6. Sports2D: 0.8, process.py.)
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        metres_per_pixel: float | None = None,
+        keypoint_threshold: float = KEYPOINT_THRESHOLD,
+    ) -> None:
+        """Make FILE.part. Raises MoveNetError where that cannot be done."""
+        self._path = Path(path)
+        self._unit = "mm" if metres_per_pixel is None else "m"
+        self._scale = 1 if metres_per_pixel is None else metres_per_pixel
+        self._threshold = keypoint_threshold
+        self._first = GrowingFile(path, part=True)  # the first person's; tries the place
+        self._people: dict[int, _Person] = {}
+        self._open: set[int] = set()  # who was in the last frame
+        self._frames = 0
+        self._begin_s = self._end_s = 0.0
+        self.paths: list[Path] = []  # what was written, when it is closed
+
+    def write(self, poses: Poses, **_: Any) -> None:
+        """A row in the file of each person; further entries have no place here.
+
+        ValueError without frame_index and timestamp_s, and for several people without ids.
+        """
+        index = frame_index(poses)
+        if poses.timestamp_s is None:
+            raise ValueError("poses must have a timestamp_s to be written as TRC")
+        if poses.ids is None and len(poses) > 1:
+            raise ValueError("poses of several people must have ids to be written as TRC")
+        self._end_s = float(poses.timestamp_s)
+        self._begin_s = self._begin_s if self._frames else self._end_s
+        self._frames += 1
+        ids = [0] * len(poses) if poses.ids is None else poses.ids.tolist()
+        seen = poses.keypoint_scores > self._threshold
+        scaled = poses.keypoints.astype(float) * self._scale
+        for number, points, shown in zip(ids, scaled.tolist(), seen.tolist(), strict=True):
+            if any(shown):
+                self._append(number, index, _markers(points, shown))
+        for number in self._open.difference(ids):
+            self._people[number].file.rest()
+        self._open = self._people.keys() & ids
+
+    def close(self) -> None:
+        """Write the numbers of the headers, and give the files their names."""
+        people, self._people = self._people, {}
+        with contextlib.ExitStack() as stack:  # each of them, whatever happens to another
+            for number, person in reversed(people.items()):  # the stack turns them round
+                person.file.path = self._named(number) if len(people) > 1 else self._path
+                stack.callback(self._finish, person)
+        self._first.drop()  # where nobody was seen
+
+    def _append(self, number: int, index: int, markers: str) -> None:
+        person = self._people.get(number)
+        if person is None:
+            file = GrowingFile(self._named(number), part=True) if self._people else self._first
+            person = self._people[number] = _Person(file, index)
+            header = self._header(person)
+            file.append(header)
+            person.header_bytes = len(header)
+        person.file.append(f"{index}\t{self._end_s!r}\t{markers}\n".encode())
+        person.frames += 1
+
+    def _finish(self, person: _Person) -> None:
+        if not person.frames:  # the disk was full
+            person.file.drop()
+            return
+        person.file.overwrite(self._header(person))
+        person.file.close()
+        self.paths.append(person.file.path)
+
+    def _named(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.stem}_person{number:02d}{self._path.suffix}")
+
+    def _header(self, person: _Person) -> bytes:
+        """Five lines and an empty one, as long at the end as they were at the start."""
+        span_s = self._end_s - self._begin_s
+        rate = f"{(self._frames - 1) / span_s:.6g}" if span_s > 0 else "1"
+        values = (rate, rate, person.frames, len(NAMES), self._unit, rate, person.start)
+        first = f"PathFileType\t4\t(X/Y/Z)\t{person.file.path.name}".encode(errors="replace")
+        rest = "\n".join(
+            [
+                "",
+                "\t".join(_FIELDS),
+                "\t".join(map(str, [*values, person.frames])),
+                "Frame#\tTime\t" + "".join(f"{name}\t\t\t" for name in NAMES),
+                "\t\t" + "".join(f"X{n}\tY{n}\tZ{n}\t" for n in range(1, len(NAMES) + 1)),
+                "\n",
+            ]
+        ).encode()
+        size = person.header_bytes or len(first) + len(rest) + _ROOM
+        return first + b" " * (size - len(first) - len(rest)) + rest
+
+
+def _markers(points: list[list[float]], shown: list[bool]) -> str:
+    """x, y (down) -> X, Y (up), Z, a tab after each: OpenSim counts an empty last field by it."""
+    return "".join(
+        f"{x:.9g}\t{0 - y:.9g}\t0\t" if there else _MISSING
+        for (x, y), there in zip(points, shown, strict=True)
+    )
