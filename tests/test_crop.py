@@ -266,3 +266,117 @@ def test_a_step_of_nothing_is_refused() -> None:
 def test_an_empty_picture_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^a picture has at least one pixel, not 0 x 5$"):
         CropRegion.whole((0, 5), 192)
+
+
+# Google's square for the next frame. A person 100 px high in a picture of 400 x 300 px.
+PERSON = np.array(
+    [[200, 100], [198, 98], [202, 98], [196, 99], [204, 99], [190, 115], [210, 115], [186, 130],
+     [214, 130], [184, 145], [216, 145], [193, 150], [207, 150], [192, 175], [208, 175],
+     [191, 200], [209, 200]],
+    float,
+)  # fmt: skip
+NAMED = {"nose": 0, "wrist": 9, "ankle": 16, "hips": (11, 12), "shoulders": (5, 6)}
+
+
+def following(
+    points: np.ndarray, scores: np.ndarray | None = None, size: tuple[int, int] = (300, 400)
+) -> tuple[float, float, float] | None:
+    """Left, top and side of Google's square."""
+    scores = np.ones(17) if scores is None else scores
+    region = CropRegion.following(points, scores, size, 192)
+    if region is None:
+        return None
+    assert region.shape == (192, 192)
+    assert region.step_x == region.step_y
+    return region.left, region.top, 192 * region.step_x
+
+
+def tutorials(
+    points: np.ndarray, scores: np.ndarray, height: int, width: int
+) -> tuple[float, float, float] | None:
+    """The rule as the TF Hub tutorial words it, joint by joint, from (y, x) in 0..1."""
+    joints = {i: (y / height, x / width, s) for i, ((x, y), s) in enumerate(zip(points, scores))}  # noqa: B905
+    if not (joints[11][2] > 0.2 or joints[12][2] > 0.2):
+        return None
+    if not (joints[5][2] > 0.2 or joints[6][2] > 0.2):
+        return None
+    pixels = {i: (y * height, x * width) for i, (y, x, _) in joints.items()}
+    cy = (pixels[11][0] + pixels[12][0]) / 2
+    cx = (pixels[11][1] + pixels[12][1]) / 2
+    torso_y = max(abs(cy - pixels[i][0]) for i in (5, 6, 11, 12))
+    torso_x = max(abs(cx - pixels[i][1]) for i in (5, 6, 11, 12))
+    seen = [i for i in joints if joints[i][2] >= 0.2]
+    body_y = max(abs(cy - pixels[i][0]) for i in seen)
+    body_x = max(abs(cx - pixels[i][1]) for i in seen)
+    half = max(torso_x * 1.9, torso_y * 1.9, body_y * 1.2, body_x * 1.2)
+    half = min(half, max(cx, width - cx, cy, height - cy))
+    if half > max(width, height) / 2:
+        return None
+    return cx - half, cy - half, 2 * half
+
+
+@given(
+    arrays(np.float64, (17, 2), elements=st.floats(-100, 500)),
+    arrays(np.float64, 17, elements=st.floats(0, 1)),
+    st.tuples(st.integers(50, 500), st.integers(50, 500)),
+)
+def test_the_next_square_is_the_tutorials(
+    points: np.ndarray, scores: np.ndarray, size: tuple[int, int]
+) -> None:
+    expected = tutorials(points, scores, *size)
+    found = following(points, scores, size)
+    if expected is None or expected[2] <= 0:
+        assert found is None
+    else:
+        assert found == pytest.approx(expected)
+
+
+def test_the_next_square_by_hand() -> None:
+    # Hips' middle (200, 150); the shoulders are 35 px above, the farthest joint 52 px: an eye.
+    half = max(1.9 * 35, 1.2 * 52)
+    assert following(PERSON) == pytest.approx((200 - half, 150 - half, 2 * half))
+
+
+def test_raised_arms_widen_the_next_square() -> None:
+    """The Raspberry Pi sample reads one joint for all, and cuts raised arms off."""
+    points = PERSON.copy()
+    points[NAMED["wrist"]] = (150, 60)
+    half = 1.2 * 90
+    assert following(points) == pytest.approx((200 - half, 150 - half, 2 * half))
+
+
+def test_joints_of_low_score_do_not_widen_it_and_those_of_high_score_do() -> None:
+    """The iOS sample has that the other way round."""
+    points, scores = PERSON.copy(), np.ones(17)
+    points[NAMED["wrist"]] = (20, 20)
+    scores[NAMED["wrist"]] = 0.19
+    assert following(points, scores) == pytest.approx(following(PERSON))
+    scores[NAMED["wrist"]] = 0.2
+    assert following(points, scores) != pytest.approx(following(PERSON))
+
+
+def test_the_torso_counts_whatever_its_other_half_scores() -> None:
+    points, scores = PERSON.copy(), np.ones(17)
+    points[NAMED["shoulders"][0]] = (120, 115)
+    scores[[NAMED["shoulders"][0], NAMED["hips"][0]]] = 0.01
+    half = 1.9 * 80
+    assert following(points, scores) == pytest.approx((200 - half, 150 - half, 2 * half))
+
+
+@pytest.mark.parametrize("half", ["hips", "shoulders"])
+def test_without_a_torso_the_whole_picture_is_next(half: str) -> None:
+    scores = np.ones(17)
+    scores[list(NAMED[half])] = 0.2
+    assert following(PERSON, scores) is None
+
+
+def test_a_square_larger_than_the_picture_is_the_whole_picture() -> None:
+    large = (PERSON - (200, 150)) * 3.5 + (200, 150)
+    assert following(large) == pytest.approx((0, -50, 400))  # as far as the farthest edge
+    assert following(large + np.array([90, 0])) is None
+
+
+def test_places_between_pixels_are_kept() -> None:
+    """Other ports round the square, and map keypoints back with another one than they cut."""
+    left, top, side = following(PERSON + 0.37) or (0, 0, 0)
+    assert (left, top, side) == pytest.approx(np.add(following(PERSON), [0.37, 0.37, 0]))

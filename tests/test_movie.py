@@ -40,7 +40,8 @@ def times_of(path: Path) -> list[float]:
 
 def frames_of(path: Path) -> list[Pixels]:
     with av.open(str(path)) as file:
-        return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+        frames = file.decode(video=0)
+        return [frame.to_ndarray(format="rgb24", src_colorspace="ITU709") for frame in frames]
 
 
 def boxes_of(path: Path) -> list[str]:

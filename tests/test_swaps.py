@@ -19,7 +19,7 @@ def stride(times_s: np.ndarray, swing: float = 0.25, hz: float = 1.0) -> np.ndar
     """A walk from the side, (T, 17, 2) in heights: both of each pair cross twice a period."""
     apart = swing * np.sin(2 * np.pi * hz * times_s)[:, None]
     points = np.zeros((len(times_s), 17, 2))
-    points[..., 1] = np.linspace(0, 1, 17)
+    points[:, LEFT, 1] = points[:, RIGHT, 1] = np.linspace(0, 1, 8)
     points[:, LEFT, 0], points[:, RIGHT, 0] = apart, -apart
     points[..., 0] += times_s[:, None]
     return points + np.random.default_rng(0).normal(0, NOISE, points.shape)
@@ -65,7 +65,7 @@ def test_a_swap_of_two_that_are_near_each_other_is_put_back() -> None:
 def test_steady_motion_is_no_surprise_and_a_change_is_twice_the_distance() -> None:
     times = np.array([0, 0.1, 0.15, 0.4])
     path = np.stack([2 * times, 1 - times], 1)
-    pair = np.stack([path, path + (0.3, 0.4)], 1)
+    pair = np.stack([path, path + np.array([0.3, 0.4])], 1)
     np.testing.assert_allclose(surprise(times, pair)[:, 0], [[0, 1], [0, 1]], atol=1e-12)
     # With a change before, both are led to the other's side: by half as much, and by five times.
     np.testing.assert_allclose(surprise(times, pair)[:, 1, 0], [0.5, 5], atol=1e-12)

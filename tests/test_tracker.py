@@ -68,8 +68,8 @@ def test_two_who_cross_keep_their_ids(skeleton: np.ndarray) -> None:
     tracker, before = Tracker(), [1, 2]
     for step in range(61):
         at_s = step / 30
-        left = skeleton + (240 + 400 * at_s, 400)
-        right = mirrored + (1040 - 400 * at_s, 390)
+        left = skeleton + np.array((240 + 400 * at_s, 400))
+        right = mirrored + np.array((1040 - 400 * at_s, 390))
         hidden = abs(left[0, 0] - right[0, 0]) < 60
         seen = [left] if hidden else [left, right]
         assert ids(tracker(frame(*seen, at_s=at_s))) == before[: len(seen)], f"frame {step}"
@@ -78,11 +78,11 @@ def test_two_who_cross_keep_their_ids(skeleton: np.ndarray) -> None:
 def test_it_goes_on_where_somebody_walks_who_is_not_seen(skeleton: np.ndarray) -> None:
     tracker = Tracker()
     for step in range(10):
-        tracker(frame(skeleton + (200 + 20 * step, 400), at_s=step / 30))
-    expected = skeleton + (200 + 20 * 20, 400)  # 11 frames later
+        tracker(frame(skeleton + np.array((200 + 20 * step, 400)), at_s=step / 30))
+    expected = skeleton + np.array((200 + 20 * 20, 400))  # 11 frames later
     assert ids(tracker(frame(expected, at_s=20 / 30))) == [1]
     missed = Tracker()
-    missed(frame(skeleton + (200, 400), at_s=0.0))
+    missed(frame(skeleton + np.array((200, 400)), at_s=0.0))
     assert ids(missed(frame(expected, at_s=0.05))) == [2]
 
 
@@ -175,13 +175,13 @@ def test_at_most_eighteen_are_remembered_the_latest() -> None:
 def test_the_missing_are_expected_where_they_went(skeleton: np.ndarray) -> None:
     tracker = Tracker()
     for step in range(30):
-        seen = frame(skeleton + (200 + 10 * step, 400), at_s=step / 30, scores=[0.8])
+        seen = frame(skeleton + np.array((200 + 10 * step, 400)), at_s=step / 30, scores=[0.8])
         tracker(seen)
     nobody = frame(at_s=34 / 30)
     tracker(nobody)
     missing = tracker.missing(nobody)
     assert ids(missing) == [1]
-    np.testing.assert_allclose(missing.keypoints[0], skeleton + (540, 400), atol=5)
+    np.testing.assert_allclose(missing.keypoints[0], skeleton + np.array((540, 400)), atol=5)
     assert missing.scores[0] == pytest.approx(0.4)
 
 

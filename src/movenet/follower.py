@@ -1,5 +1,6 @@
 """Where to look for one person in the next frame: the memory of a crop."""
 
+import math
 from collections.abc import Collection, Iterator
 from itertools import cycle
 from typing import Literal, get_args
@@ -14,19 +15,24 @@ Crop = Literal["person", "google"]
 Shape = tuple[int, int]
 Floats = NDArray[np.floating]
 
-# A shape is kept while it shows the person nearly as large as the best one would, and a smaller
-# one is taken only if it would do for a wider person too: docs/decisions/009-next-crop.md.
+# docs/decisions/009-next-crop.md has how these were chosen.
+MARGIN = 1.25  # times the extent of the keypoints; tighter than a second look of a picture
+# A crop that would do is kept, since each other one moves the keypoints a little: one whose scale
+# and middle (in parts of its sides) are nearly right.
+SCALE, MIDDLE = 1.1, 0.03
+# And so is a shape, which the runtime has at hand: while it shows the person nearly as large as
+# the best one would; a smaller one is taken only if it would do for a wider person too.
 AS_LARGE, WIDER = 1.08, 1.15
-LONG = 1.5  # of a picture's sides: from here its ends are looked at by themselves
+LONG = 1.5  # of a picture's sides: from here its parts are looked at by themselves
 
 
 class Follower:
     """Says where to look, frame by frame; one object a stream.
 
-    "person" is the extent of the keypoints over 0.1, widened by 1.4, at the person's own aspect,
-    as in a second look; "google" is Google's square. Where no torso is seen it is the whole
-    picture. Where nobody is, it is by turns the whole picture, where somebody was last, and the
-    ends of a long picture.
+    "person" is the extent of the keypoints over 0.1, widened by 1.25, at the person's own aspect;
+    a crop stays while the person stays in its middle. "google" is Google's square. Where no torso
+    is seen it is the whole picture. Where nobody is, it is by turns the whole picture, where
+    somebody was last, and the parts of a long picture.
     """
 
     def __init__(self, crop: Crop, shapes: Collection[Shape], side: int) -> None:
@@ -59,39 +65,50 @@ class Follower:
         keypoints, scores = poses.keypoints[0], poses.keypoint_scores[0]
         if self.crop == "google":
             return CropRegion.following(keypoints, scores, poses.image_size, self.side)
-        before = self._last.shape if self._last else None
-        return steady(keypoints[scores > SPANNING], self.shapes, before)
+        return steady(keypoints[scores > SPANNING], self.shapes, self._last)
 
     def _places(self, image_size: tuple[int, int]) -> list[CropRegion]:
         """Parts of the picture where somebody may be."""
         squares = [
             CropRegion.around(corners, [(self.side, self.side)], 1.0)
-            for corners in ends(image_size)
+            for corners in parts(image_size)
         ]
         return [self._last, *squares] if self._last else squares
 
 
-def steady(points: Floats, shapes: Collection[Shape], before: Shape | None) -> CropRegion:
-    """Around points (K, 2) as `CropRegion.around`, in the last frame's shape if that will do."""
-    best = CropRegion.around(points, shapes)
-    if before is None or before == best.shape or before not in shapes:
+def steady(points: Floats, shapes: Collection[Shape], before: CropRegion | None) -> CropRegion:
+    """Around points (K, 2) x, y px: the last frame's crop if it will do, or else its shape."""
+    best = CropRegion.around(points, shapes, MARGIN)
+    if before is None or before.shape not in shapes:
         return best
-    kept = CropRegion.around(points, [before])
+    kept = CropRegion.around(points, [before.shape], MARGIN)
+    if before.shape != best.shape and must_change(points, shapes, kept, best):
+        return best
+    scale = kept.step_x / before.step_x
+    moved = np.abs(before.to_input(kept.to_image(np.array([0.5, 0.5]))) - 0.5).max()
+    return before if 1 / SCALE < scale < SCALE and moved < MIDDLE else kept
+
+
+def must_change(
+    points: Floats, shapes: Collection[Shape], kept: CropRegion, best: CropRegion
+) -> bool:
+    """Whether the last frame's shape, of `kept`, will not do."""
     if kept.step_x > AS_LARGE * best.step_x:
-        return best
-    if np.prod(best.shape) < np.prod(before):
-        extent, middle = np.ptp(points, 0), (points.min(0) + points.max(0)) / 2
-        narrow = np.where(extent == extent.min(), WIDER, 1.0)
-        if CropRegion.around(middle + narrow * (points - middle), shapes).shape == best.shape:
-            return best
-    return kept
+        return True
+    if np.prod(best.shape) >= np.prod(kept.shape):
+        return False
+    extent, middle = np.ptp(points, 0), (points.min(0) + points.max(0)) / 2
+    narrow = np.where(extent == extent.min(), WIDER, 1.0)
+    wider = CropRegion.around(middle + narrow * (points - middle), shapes, MARGIN)
+    return wider.shape == best.shape
 
 
-def ends(image_size: tuple[int, int]) -> list[NDArray[np.float64]]:
-    """Squares at both ends of a long picture, each as corners (2, 2) x, y px; else none."""
+def parts(image_size: tuple[int, int]) -> list[NDArray[np.float64]]:
+    """Squares that cover a long picture, both ends first, as corners (2, 2) x, y px; else none."""
     height, width = image_size
-    short = min(height, width)
-    if max(height, width) < LONG * short:
+    short, long = min(height, width), max(height, width)
+    if long < LONG * short:
         return []
-    starts = np.array([[0, 0], [width - short, height - short]], np.float64)
+    shares = np.linspace(0, 1, math.ceil(long / short)).tolist()
+    starts = np.outer([0.0, 1.0, *shares[1:-1]], [width - short, height - short])
     return [np.stack([start, start + short]) for start in starts]

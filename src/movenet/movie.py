@@ -46,8 +46,10 @@ RATE = 30.0  # frames a second, where nothing says it
 MAX_SIDE = 16_384  # pixels; libx264 takes no more
 BT709 = 1  # primaries, transfer and matrix alike: ITU-T H.273, tables 2 to 4
 LIMITED = 1  # 16..235, FFmpeg's AVCOL_RANGE_MPEG
+# FFmpeg before 8.1 writes a wrong index with both: there the file stays fragmented.
+_CLOSING = "hybrid_fragmented+" if av.library_versions["libavformat"] >= (62, 12) else ""
 CONTAINER = {
-    "movflags": "hybrid_fragmented+delay_moov+default_base_moof",
+    "movflags": _CLOSING + "delay_moov+default_base_moof",
     "frag_duration": "1000000",  # microseconds, as the next
     "max_interleave_delta": "1000000",  # how long frames wait for sound; a kill loses them
     "flush_packets": "1",
@@ -125,10 +127,12 @@ class Movie:
             if self._writing is not None:
                 self._writing.end(failed=self._failed)
         except (OSError, av.FFmpegError) as error:
-            keep_whole_fragments(self._path)
             if not self._failed:  # else `write` has said it
+                self._failed = True
                 raise self._unwritable(error) from error
         finally:
+            if self._failed and self._writing is not None:
+                keep_whole_parts(self._path)
             with contextlib.suppress(OSError):  # somebody else may have taken it away
                 if self._is_new and not self._path.stat().st_size:
                     self._path.unlink()
@@ -156,7 +160,9 @@ class Movie:
         form = SUFFIXES[self._path.suffix.lower()]
         file = f"file:{self._path}"  # or FFmpeg would take "a:b.mp4" for an address
         container = av.open(file, "w", format=form, container_options=CONTAINER)
-        return _Writing(container, image, start_s, self._rate, self._sound)
+        writing = _Writing(container, image, start_s, self._rate, self._sound)
+        os.truncate(self._path, 0)
+        return writing
 
     def _unwritable(self, error: OSError | av.FFmpegError) -> VideoError:
         why = error.strerror or str(error)
@@ -256,8 +262,11 @@ def _same(path: str | Path, other: str | Path) -> bool:
         return False
 
 
-def keep_whole_fragments(path: Path) -> None:
-    """Cut off what is behind the last whole fragment, so that no player stumbles over it."""
+def keep_whole_parts(path: Path) -> None:
+    """Cut off what is behind the last whole fragment or index, or everything without a fragment.
+
+    Players stumble over half a fragment.
+    """
     with path.open("r+b") as file:
         end = position = 0
         size = file.seek(0, os.SEEK_END)
@@ -267,6 +276,6 @@ def keep_whole_fragments(path: Path) -> None:
             position += length
             if length < 8 or position > size:
                 break
-            if kind == b"mdat":
+            if kind == b"mdat" or (kind == b"moov" and end):
                 end = position
         file.truncate(end)

@@ -87,6 +87,10 @@ class PoseTracker:
         self.crop, self.similarity, self.smooth = crop, similarity, smooth
         self.target = parse(target) if isinstance(target, str) else target
         spec = specs.find(model) if isinstance(model, str) else model.spec
+        if finder is not None and (spec.people > 1 or specs.find(finder).people == 1):
+            raise ValueError(
+                "a finder is multipose, and goes before lightning or thunder; multipose needs none"
+            )
         how: dict[str, Any] = {"device": device, "threads": threads}
         self.estimator = PoseEstimator(
             model,
@@ -114,10 +118,6 @@ class PoseTracker:
         """ValueError for options that do not go together."""
         if self.target and self.target.kind == "longest":
             raise ValueError("target 'longest' reads a file twice: movenet.track(FILE, ...)")
-        if self.finder and (self.estimator.several or not self.finder.several):
-            raise ValueError(
-                "a finder is multipose, and goes before lightning or thunder; multipose needs none"
-            )
         if self.target is None or self.estimator.several:
             return
         takes = ("center", "box", "largest") if self.finder else ("center", "box")

@@ -51,11 +51,7 @@ class Outputs:
             self._stack = stack.pop_all()  # nothing failed: all stays open
 
     def _open(self, args: argparse.Namespace, source: "Source", stack: ExitStack) -> None:
-        for kind in (*KINDS, "plot", "save"):
-            path: Path | None = getattr(args, kind)
-            if path is not None:
-                refuse_source(path, kind, source)
-                self.made.append(path)
+        self.made += places(args, source)
         for kind in KINDS:
             if (path := getattr(args, kind)) is not None:
                 self.writers.append(stack.enter_context(writer(kind, path, args)))
@@ -66,7 +62,9 @@ class Outputs:
                 KeypointPlot(args.plot, args.keypoint, keypoint_threshold=self.threshold)
             )
         if args.save:
-            self.sink = stack.enter_context(sink(args, source))
+            self.sink = sink(args, source)
+            if isinstance(self.sink, Movie):
+                stack.enter_context(self.sink)
             self.behind = stack.enter_context(Behind(self._save, BEHIND))
         if args.show:
             self.window = stack.enter_context(Window("movenet"))
@@ -188,8 +186,11 @@ def sink(args: argparse.Namespace, source: "Source") -> Movie | Pictures:
     )
 
 
-def refuse_source(path: Path, option: str, source: "Source") -> None:
-    """MoveNetError where a result would be written over what is read."""
+def places(args: argparse.Namespace, source: "Source") -> list[Path]:
+    """What will be written; MoveNetError where that would be over what is read."""
+    named: dict[str, Path | None] = {kind: getattr(args, kind) for kind in (*KINDS, "plot", "save")}
     read = Path(source.name)
-    if path.exists() and read.exists() and path.samefile(read):
-        raise MoveNetError(f"--{option} {path}: is what is read; name another file")
+    for option, path in named.items():
+        if path and path.exists() and read.exists() and path.samefile(read):
+            raise MoveNetError(f"--{option} {path}: is what is read; name another file")
+    return [path for path in named.values() if path]

@@ -23,7 +23,6 @@ GIVE_UP_S = 60.0  # without a frame
 
 _OPTIONS = {
     "rtsp_transport": "tcp",  # over UDP, routers and firewalls often let nothing through
-    "fflags": "nobuffer",
     "analyzeduration": "1000000",  # microseconds; FFmpeg's own 5 s would be 5 s of waiting
 }
 Arrived = tuple[int, float, av.VideoFrame]

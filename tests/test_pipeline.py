@@ -1,0 +1,189 @@
+"""track and track_many: sources in, frames with their people out."""
+
+from pathlib import Path
+
+import clips
+import numpy as np
+import pytest
+from scenes import people, scene, walk
+
+import movenet
+from movenet import MoveNetError, Poses, VideoError
+from movenet.offline import smoothed
+from movenet.pipeline import longest_id, steps
+from movenet.pose_tracker import PoseTracker
+from movenet.sources import open_source
+
+RATE = 25
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A walk of 14 frames at 25 frames a second."""
+    return clips.write(tmp_path_factory.mktemp("clip") / "walk.mp4", walk(14), rate=RATE)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people of whom the larger one, on the right, comes late."""
+    both, size = people("two_people", 300), (360, 640)
+    left = scene((both[:, :220], 20, 40), size=size)
+    frames = [left] * 4 + [scene((both, 20, 40), size=size)] * 8
+    return clips.write(tmp_path_factory.mktemp("two") / "two.mp4", frames, rate=RATE)
+
+
+def test_every_frame_comes_with_its_people(clip: Path) -> None:
+    found = list(movenet.track(clip, model="lightning"))
+    assert [frame.index for frame, _ in found] == list(range(14))
+    for frame, poses in found:
+        assert frame.image.shape == (360, 640, 3)
+        assert poses.image_size == (360, 640)
+        assert poses.frame_index == frame.index
+        assert poses.timestamp_s == frame.timestamp_s == pytest.approx(frame.index / RATE)
+        assert poses.ids is not None
+        assert poses.ids.tolist() == [1]
+
+
+def test_a_run_leaves_nothing_behind(clip: Path) -> None:
+    """Two iterators of one clip, step by step beside each other, are as one alone."""
+    alone = [poses for _, poses in movenet.track(clip, model="lightning")]
+    pairs = zip(movenet.track(clip, model="lightning"), movenet.track(clip, model="lightning"),
+                alone, strict=True)  # fmt: skip
+    for (_, one), (_, other), expected in pairs:
+        np.testing.assert_array_equal(one.keypoints, expected.keypoints)
+        np.testing.assert_array_equal(other.keypoints, expected.keypoints)
+
+
+def test_a_part_of_a_clip_keeps_its_places_and_times(clip: Path) -> None:
+    found = list(movenet.track(clip, model="lightning", start_s=0.2, end_s=0.45, stride=2))
+    assert [frame.index for frame, _ in found] == [5, 7, 9, 11]
+    assert found[0][1].timestamp_s == pytest.approx(0.2)
+
+
+def test_several_sources_go_on_until_each_has_ended(clip: Path, tmp_path: Path) -> None:
+    short = clips.write(tmp_path / "short.mp4", walk(5), rate=RATE)
+    options = {"model": "lightning"}
+    alone = [list(movenet.track(path, **options)) for path in (clip, short)]
+    together = list(movenet.track_many([clip, short], **options))
+    assert [[pair is not None for pair in step] for step in together] == (
+        [[True, True]] * 5 + [[True, False]] * 9
+    )
+    for number, step in enumerate(together):
+        for pair, expected in zip(step, alone, strict=True):
+            if pair is not None:
+                poses, lonely = pair[1], expected[number][1]
+                np.testing.assert_array_equal(poses.ids, lonely.ids)
+                assert np.abs(poses.keypoints - lonely.keypoints).max() <= 1e-5 * 640
+
+
+def test_one_source_that_breaks_off_does_not_stop_the_others(clip: Path, tmp_path: Path) -> None:
+    whole = clips.write(
+        tmp_path / "whole.mp4", walk(30), rate=RATE,
+        container_options={"movflags": "faststart"},
+        options={"g": "5", "bf": "0"},
+    )  # fmt: skip
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    seen = []
+    with pytest.raises(VideoError, match=r"cut\.mp4"):
+        seen.extend(movenet.track_many([cut, clip], model="lightning"))
+    assert sum(pair[1] is not None for pair in seen) == 14
+
+
+def test_offline_smoothing_is_that_of_the_whole_clip(clip: Path) -> None:
+    raw = [poses for _, poses in movenet.track(clip, model="lightning", smooth="none")]
+    found = [poses for _, poses in movenet.track(clip, model="lightning", smooth="offline")]
+    for poses, expected in zip(found, smoothed(raw), strict=True):
+        np.testing.assert_allclose(poses.keypoints, expected.keypoints, atol=1e-4)
+
+
+def test_steps_have_what_was_before_smoothing(clip: Path) -> None:
+    raw = [poses for _, poses in movenet.track(clip, model="lightning", smooth="none")]
+    tracker = PoseTracker("lightning")
+    with open_source(clip) as source:
+        for step, expected in zip(steps(source, tracker), raw, strict=True):
+            np.testing.assert_array_equal(step.raw.keypoints, expected.keypoints)
+            assert [event.event for event in step.events] == (
+                ["new"] if not step.frame.index else []
+            )
+
+
+def test_the_longest_is_followed_from_the_first_frame_to_the_last(two: Path) -> None:
+    """The first run sees both, the second one keeps to the one with more area times time."""
+    everybody = [poses for _, poses in movenet.track(two, smooth="none")]
+    last = everybody[-1]
+    assert last.ids is not None
+    areas: dict[int, float] = {}
+    for poses in everybody[1:]:
+        assert poses.ids is not None
+        for number, box in zip(poses.ids.tolist(), poses.boxes, strict=True):
+            areas[number] = areas.get(number, 0) + float(np.prod(box[2:] - box[:2])) / RATE
+    longest = max(areas, key=areas.__getitem__)
+    found = [poses for _, poses in movenet.track(two, smooth="none", target="longest")]
+    for poses, all_of_them in zip(found, everybody, strict=True):
+        assert poses.ids is not None
+        assert set(poses.ids.tolist()) <= {longest}
+        assert all_of_them.ids is not None
+        assert len(poses) == (longest in all_of_them.ids.tolist())
+
+
+def test_time_counts_for_the_longest() -> None:
+    """A tall person for one frame, a small one for ten."""
+
+    def step(at_s: float, *people: tuple[int, float]) -> object:
+        boxes = [[0, 0, side, side] for _, side in people]
+        poses = Poses.from_arrays(
+            np.zeros((len(people), 17, 2)), np.ones((len(people), 17)), image_size=(500, 500),
+            boxes=boxes, ids=[number for number, _ in people], timestamp_s=at_s,
+        )  # fmt: skip
+        from movenet.frame import Frame
+        from movenet.pipeline import Step
+
+        return Step(Frame(np.zeros((1, 1, 3), np.uint8), 0, at_s), poses, [], poses)
+
+    run = [step(0, (1, 10)), step(0.1, (1, 10), (2, 20)), *(step(at, (1, 10)) for at in (1, 2))]
+    assert longest_id(iter(run)) == 1  # type: ignore[arg-type]
+    assert longest_id(iter(run[:2])) == 2  # type: ignore[arg-type]
+    assert longest_id(iter([])) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"smooth": "offline"}, "smooth 'offline' reads a file twice; record the stream first"),
+        ({"target": "longest"}, "target 'longest' reads a file twice; record the stream first"),
+    ],
+)
+def test_what_reads_twice_refuses_a_stream(options: dict, message: str) -> None:
+    class Live:
+        name, live, rate, count = "camera 0", True, None, None
+
+    tracker = PoseTracker("multipose")
+    with pytest.raises(ValueError, match=f"camera 0: {message}"):
+        next(steps(Live(), tracker, **options))  # type: ignore[arg-type]
+
+
+def test_the_longest_is_one_of_several_people(clip: Path) -> None:
+    with pytest.raises(ValueError, match="take multipose"):
+        next(movenet.track(clip, model="lightning", target="longest"))
+
+
+def test_a_broken_clip_gives_its_good_part_twice_read_or_once(tmp_path: Path) -> None:
+    whole = clips.write(
+        tmp_path / "whole.mp4", walk(30), rate=RATE,
+        container_options={"movflags": "faststart"},
+        options={"g": "5", "bf": "0"},
+    )  # fmt: skip
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    seen: dict[str, list[int]] = {"live": [], "offline": []}
+
+    def read(smooth: str) -> None:
+        for frame, _ in movenet.track(cut, model="lightning", smooth=smooth):  # type: ignore[arg-type]
+            seen[smooth].append(frame.index)
+
+    for smooth in seen:
+        with pytest.raises(MoveNetError, match=r"cut\.mp4"):
+            read(smooth)
+    assert 10 < len(seen["live"]) < 30
+    assert seen["offline"] == seen["live"] == list(range(len(seen["live"])))

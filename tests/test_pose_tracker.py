@@ -1,0 +1,253 @@
+"""People followed frame by frame: from pictures to ids."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scenes import people, scene, walk
+
+from movenet import PoseEstimator, Poses, PoseTracker
+from movenet.frame import Frame
+from movenet.pose_tracker import joined, recovered
+from movenet.tracker import Event, Tracker
+
+RATE = 30
+EMPTY = scene()
+SINGLE = ("lightning", "thunder")
+
+
+@pytest.fixture(scope="module")
+def lightning() -> PoseTracker:
+    return PoseTracker("lightning", smooth="none")
+
+
+@pytest.fixture(scope="module")
+def multipose() -> PoseTracker:
+    return PoseTracker("multipose", smooth="none")
+
+
+def followed(tracker: PoseTracker, frames: list[np.ndarray]) -> list[Poses]:
+    tracker.reset()
+    return [tracker(image, timestamp_s=number / RATE) for number, image in enumerate(frames)]
+
+
+def ids(poses: Poses) -> list[int]:
+    assert poses.ids is not None
+    return poses.ids.tolist()
+
+
+def shoulders_x(poses: Poses) -> float:
+    return float(poses.keypoints[0, 5:7, 0].mean())
+
+
+@pytest.mark.parametrize("model", ["lightning", "multipose"])
+def test_a_walker_keeps_the_id_and_the_frame_its_place_and_time(
+    model: str, request: pytest.FixtureRequest
+) -> None:
+    tracker: PoseTracker = request.getfixturevalue(model)
+    found = followed(tracker, walk(12))
+    assert [ids(poses) for poses in found] == [[1]] * 12
+    assert [poses.frame_index for poses in found] == list(range(12))
+    assert found[3].timestamp_s == pytest.approx(0.1)
+    moved = shoulders_x(found[11]) - shoulders_x(found[1])
+    assert moved == pytest.approx(60, abs=4)
+
+
+@pytest.mark.parametrize("crop", ["person", "google"])
+def test_the_crop_sees_what_the_whole_of_a_wide_frame_is_too_small_for(crop: str) -> None:
+    """Somebody of a third of the height, in the middle of a frame of 1280 x 360."""
+    frame = scene((people(height=160), 560, 100), size=(360, 1280))
+    tracker = PoseTracker("lightning", smooth="none", crop=crop)  # type: ignore[arg-type]
+    for number in range(7):
+        found = tracker(frame, timestamp_s=number / RATE)
+    by_hand = PoseEstimator("thunder", finder="multipose")(frame)
+    apart = np.linalg.norm(found.keypoints[0] - by_hand.keypoints[0], axis=1)
+    sure = by_hand.keypoint_scores[0] > 0.4
+    assert np.median(apart[sure]) < 4
+    assert found.keypoint_scores[0][sure].mean() > 0.5
+
+
+@pytest.mark.parametrize("x", [10, 1110])
+def test_somebody_at_the_end_of_a_wide_frame_is_found_within_three_frames(
+    lightning: PoseTracker, x: int
+) -> None:
+    """A frame of 21:9 (1344 x 576); the middle of the person lies at 10 % and 90 % of it."""
+    frame = scene((people(height=300), x, 200), size=(576, 1344))
+    found = followed(lightning, [frame] * 4)
+    assert any(len(poses) for poses in found[:3])
+    assert abs(shoulders_x(found[3]) - (x + 110)) < 60
+
+
+def test_an_empty_frame_is_nobody_and_a_long_absence_a_new_id(lightning: PoseTracker) -> None:
+    lightning.reset()
+    person, seen, events = walk(1)[0], [], []
+    for at_s, frame in ((0, person), (0.1, EMPTY), (0.2, EMPTY), (0.3, person), (0.4, EMPTY),
+                        (1.5, EMPTY), (1.6, person)):  # fmt: skip
+        seen.append(ids(lightning(frame, timestamp_s=at_s)))
+        events += lightning.events
+    assert seen == [[1], [], [], [1], [], [], [2]]
+    assert events == [
+        Event("new", 1), Event("lost", 1), Event("found", 1), Event("lost", 1), Event("gone", 1),
+        Event("new", 2),
+    ]  # fmt: skip
+
+
+def test_two_keep_their_ids_and_each_gets_a_second_look() -> None:
+    frames = [
+        scene((people("two_people", 300), 20 + 5 * step, 40), size=(360, 640)) for step in range(5)
+    ]
+    plain, refined = (
+        followed(PoseTracker("multipose", smooth="none", refine=refine), frames)
+        for refine in (False, "thunder")
+    )
+    for before, after in zip(plain, refined, strict=True):
+        assert sorted(ids(before)) == sorted(ids(after)) == [1, 2]
+        one, other = (poses[poses.ids == 1].keypoints[0] for poses in (before, after))
+        assert 0.05 < np.abs(one - other).mean() < 20
+
+
+def test_a_target_is_the_only_one_who_is_followed_and_refined() -> None:
+    frame = scene((people("two_people", 300), 20, 40))
+    for target, side in (("box:20,40,220,340", -1), ("box:300,40,540,340", 1)):
+        tracker = PoseTracker("multipose", smooth="none", refine=True, target=target)
+        for number in range(2):
+            found = tracker(frame, timestamp_s=number / RATE)
+            assert len(found) == 1
+            assert np.sign(shoulders_x(found) - 280) == side
+
+
+@pytest.mark.parametrize(("box", "side"), [("20,40,220,340", -1), ("300,40,540,340", 1)])
+def test_one_network_begins_in_the_box(box: str, side: int) -> None:
+    frame = scene((people("two_people", 300), 20, 40))
+    tracker = PoseTracker("lightning", smooth="none", target=f"box:{box}")
+    found = followed(tracker, [frame] * 3)
+    assert [np.sign(shoulders_x(poses) - 280) for poses in found] == [side] * 3
+
+
+def test_a_finder_finds_who_is_far_from_the_middle() -> None:
+    frame = scene((people(height=200), 420, 150))
+    tracker = PoseTracker("lightning", smooth="none", finder="multipose")
+    found = followed(tracker, [frame, frame, EMPTY, EMPTY, frame])
+    assert [ids(poses) for poses in found] == [[1], [1], [], [], [1]]
+    assert all(480 < shoulders_x(poses) < 600 for poses in found if len(poses))
+
+
+def test_streams_that_go_together_are_as_they_are_alone() -> None:
+    """In one batch, each with its own ids, crops and filters."""
+    forward, back = walk(6), walk(6)[::-1]
+    for tracker in (PoseTracker("lightning"), PoseTracker("multipose", refine=True)):
+        alone = [followed(tracker, frames) for frames in (forward, back)]
+        memories = [tracker.memory(), tracker.memory()]
+        for number, pair in enumerate(zip(forward, back, strict=True)):
+            frames = [Frame(image, number, number / RATE) for image in pair]
+            for poses, expected in zip(tracker.together(frames, memories), alone, strict=True):
+                assert ids(poses) == ids(expected[number])
+                apart = np.abs(poses.keypoints - expected[number].keypoints)
+                assert apart.max() <= 1e-5 * 640
+
+
+def test_smoothing_is_on_and_can_be_left_out(lightning: PoseTracker) -> None:
+    rng = np.random.default_rng(0)
+    frames = [
+        np.clip(frame + rng.normal(0, 8, frame.shape), 0, 255).astype(np.uint8)
+        for frame in [walk(1)[0]] * 16
+    ]
+    raw = followed(lightning, frames)
+    sure = np.array([poses.keypoint_scores[0] > 0.3 for poses in raw]).all(0)
+    for smooth in ("live", "google"):
+        steady = followed(PoseTracker("lightning", smooth=smooth), frames)  # type: ignore[arg-type]
+        shakes = [
+            np.abs(np.diff([poses.keypoints[0, sure] for poses in found[4:]], axis=0)).mean()
+            for found in (raw, steady)
+        ]
+        assert shakes[1] < 0.8 * shakes[0]
+
+
+def test_a_network_on_a_crop_says_no_confidence_and_multipose_does(
+    lightning: PoseTracker, multipose: PoseTracker
+) -> None:
+    frame = walk(1)[0]
+    assert lightning(frame, timestamp_s=100.0).confidence is None
+    assert multipose(frame, timestamp_s=100.0).confidence is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "lightning", "target": "id:2"}, "target 'id' chooses among several people"),
+        ({"model": "thunder", "target": "largest"}, "take multipose, or it as the finder"),
+        ({"model": "multipose", "target": "longest"}, "reads a file twice"),
+        ({"model": "multipose", "finder": "multipose"}, "multipose needs none"),
+        ({"model": "thunder", "finder": "lightning"}, "a finder is multipose"),
+        ({"model": "lightning", "size": 256}, "size is that of MultiPose's input"),
+        ({"model": "multipose", "size": 300}, "a multiple of 32 from 128 to 640, not 300"),
+        ({"model": "multipose", "size": 672}, "a multiple of 32 from 128 to 640, not 672"),
+        ({"smooth": "offline"}, "smooth must be live, google, none, not 'offline'"),
+        ({"model": "lightning", "crop": "square"}, "'person' or 'google'"),
+        ({"similarity": "giou"}, "'oks' or 'iou'"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        PoseTracker(**options)
+
+
+# What a second look makes of a frame, with people by hand.
+
+BODY = np.array([[i % 4 * 20, i // 4 * 40] for i in range(17)], float)
+
+
+def crowd(places: dict[int, float], at_s: float = 0.0, score: float = 0.9) -> Poses:
+    """People by id, each moved to the right so far."""
+    return Poses.from_arrays(
+        np.array([BODY + np.array([x, 0]) for x in places.values()]).reshape(-1, 17, 2),
+        np.full((len(places), 17), score),
+        image_size=(360, 1280),
+        ids=list(places),
+        timestamp_s=at_s,
+    )
+
+
+class Trusting:
+    """An estimator as far as `recovered` needs one."""
+
+    def trusted(self, poses: Poses) -> Poses:
+        return poses
+
+
+def again(known: dict[int, float], seen: Poses) -> tuple[list[int], Tracker]:
+    """Ids 1 and 2 stood at 0 and 400; the first look knows some, the second one sees `seen`."""
+    tracker = Tracker()
+    tracker(replace(crowd({1: 0, 2: 400}), ids=None))
+    first = tracker(replace(crowd(known, at_s=0.1), ids=None))
+    result = recovered(Trusting(), tracker, first, seen)  # type: ignore[arg-type]
+    return sorted(ids(result)), tracker
+
+
+def test_somebody_whom_the_first_look_lost_is_found_by_the_second() -> None:
+    seen, tracker = again({1: 0}, crowd({1: 0, 2: 405}, at_s=0.1))
+    assert seen == [1, 2]
+    assert tracker.events == []
+
+
+@pytest.mark.parametrize(
+    "doubtful", [crowd({2: 600}, at_s=0.1), crowd({2: 400}, at_s=0.1, score=0.1)]
+)
+def test_somebody_else_or_nobody_there_is_no_recovery(doubtful: Poses) -> None:
+    seen, tracker = again({1: 0}, joined(crowd({1: 0}, at_s=0.1), doubtful))
+    assert seen == [1]
+    assert tracker.events == [Event("lost", 2)]
+
+
+def test_who_became_a_double_keeps_the_first_look() -> None:
+    """The second look saw id 1 in both crops, and of two alike one was dropped."""
+    seen, _ = again({1: 0, 2: 400}, crowd({1: 0}, at_s=0.1))
+    assert seen == [1, 2]
+
+
+def test_a_double_of_the_first_look_goes() -> None:
+    tracker = Tracker()
+    tracker(replace(crowd({1: 0, 2: 400}), ids=None))
+    first = crowd({1: 0, 2: 2}, at_s=0.1)
+    result = recovered(Trusting(), tracker, first, crowd({1: 0}, at_s=0.1))  # type: ignore[arg-type]
+    assert ids(result) == [1]

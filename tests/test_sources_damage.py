@@ -1,0 +1,173 @@
+"""Damaged files and what is no video: the good part is given, and one line says the rest."""
+
+import os
+
+import av
+import clips
+import numpy as np
+import pytest
+
+from movenet.errors import VideoError
+from movenet.sources import open_source
+
+IN_FRONT = {"movflags": "faststart"}  # the index of an MP4
+SHORT_GOPS = {"g": "10"}
+
+
+def read(path, **options):
+    """(index, timestamp_s, which grey) of each frame."""
+    with open_source(path, **options) as source:
+        return [(f.index, f.timestamp_s, clips.place_of(f.image)) for f in source]
+
+
+def failing(path, **options):
+    """The frames that came, and the message of the error that then came."""
+    frames = []
+    with pytest.raises(VideoError) as caught, open_source(path, **options) as source:
+        frames.extend((f.index, f.timestamp_s, clips.place_of(f.image)) for f in source)
+    assert "\n" not in str(caught.value)
+    return frames, str(caught.value)
+
+
+def expected(places, rate=25):
+    return [(i, pytest.approx(i / rate), i) for i in places]
+
+
+def test_a_cut_mp4_with_its_index_in_front_gives_what_is_there(tmp_path):
+    whole = clips.write(
+        tmp_path / "a.mp4",
+        clips.greys(50),
+        options={"bf": "0", "g": "10"},
+        container_options=IN_FRONT,
+    )
+    data = whole.read_bytes()
+    with av.open(str(whole)) as file:  # where each frame's bytes end
+        ends = [p.pos + p.size for p in file.demux(video=0) if p.size]
+    for cut, frames in ((ends[30], 31), (ends[30] + 5, 31), (ends[48], 49), (len(data) - 1, 49)):
+        whole.write_bytes(data[:cut])
+        last = f"after frame {frames - 1} at {(frames - 1) / 25:.2f} s"
+        assert failing(whole) == (
+            expected(range(frames)),
+            f"{whole}: it breaks off {last}; the rest is done, copy or download it again",
+        )
+
+
+def test_a_cut_matroska_says_where_it_breaks_off(tmp_path):
+    path = clips.write(tmp_path / "a.mkv", clips.greys(50), options={"bf": "0"})
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    frames, message = failing(path)
+    assert frames == expected(range(len(frames)))
+    last = f"after frame {len(frames) - 1} at {(len(frames) - 1) / 25:.2f} s"
+    assert message == f"{path}: it breaks off {last}; the rest is done, copy or download it again"
+
+
+@pytest.mark.parametrize("broken", [[20], [47], [49], [3, 30, 31]])
+def test_damaged_packets_cost_their_own_frames_and_are_counted(tmp_path, broken):
+    path = clips.write(tmp_path / "a.mp4", clips.greys(50), options={"g": "1"})  # keyframes all
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as file:
+        packets = [(p.pos, p.size) for p in file.demux(video=0) if p.size]
+    for place in broken:
+        start, size = packets[place]
+        data[start : start + size] = b"\xff" * size
+    path.write_bytes(data)
+    frames, message = failing(path)
+    good = [i for i in range(50) if i not in broken]
+    assert [place for _, _, place in frames] == good
+    assert [t for _, t, _ in frames] == pytest.approx([i / 25 for i in good])
+    count = "1 damaged packet was" if len(broken) == 1 else f"{len(broken)} damaged packets were"
+    assert message == f"{path}: {count} left out; the rest is done, copy or download it again"
+
+
+def test_a_recording_that_begins_between_keyframes_is_not_damaged(tmp_path):
+    path = clips.write(tmp_path / "a.ts", clips.greys(40), options={**SHORT_GOPS, "bf": "0"})
+    data = path.read_bytes()
+    path.write_bytes(data[(len(data) // 3 // 188) * 188 :])
+    frames = read(path)
+    assert [place for _, _, place in frames] == list(range(40 - len(frames), 40))
+    assert [(i, t) for i, t, _ in frames] == [(i, pytest.approx(i / 25)) for i, _, _ in frames]
+    assert [i for i, _, _ in frames] == list(range(len(frames)))
+
+
+def only_sound(path):
+    with av.open(str(path), "w") as file:
+        sound = file.add_stream("aac", rate=16000, layout="mono")
+        samples = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        samples.sample_rate = 16000
+        file.mux(sound.encode(samples))
+        file.mux(sound.encode(None))
+
+
+def no_frames(path):
+    with av.open(str(path), "w", format="mp4", options={"movflags": "empty_moov"}) as file:
+        video = file.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        file.start_encoding()
+
+
+def without_index(path):
+    clips.write(path, clips.greys(10))
+    path.write_bytes(path.read_bytes().partition(b"moov")[0])
+
+
+def unknown_codec(path):
+    clips.write(path, clips.greys(2))
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+
+
+AGAIN = "copy or download it again"
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "problem"),
+    [
+        ("empty.mp4", lambda path: path.write_bytes(b""), f"empty, 0 bytes; {AGAIN}"),
+        (
+            "text.mp4",
+            lambda path: path.write_text("hello\n" * 100),
+            f"not a video that can be read (Invalid data found when processing input); {AGAIN}",
+        ),
+        (
+            "notes.txt",
+            lambda path: path.write_text("hello\n" * 100),
+            "a text, not a video; check the file",
+        ),
+        ("sound.mp4", only_sound, "there is only sound in it; check the file"),
+        ("none.mp4", no_frames, f"no frames in it; {AGAIN}"),
+        (
+            "cut.mp4",
+            without_index,
+            f"its index (moov) is missing or broken, as when a recording is cut off; {AGAIN}",
+        ),
+        (
+            "codec.mp4",
+            unknown_codec,
+            "its video codec is unknown here; convert it to H.264 (ffmpeg -i IN OUT.mp4)",
+        ),
+        ("missing.mp4", lambda path: None, "no such file; check the path"),
+        ("nul\0.mp4", lambda path: None, "no such file; check the path"),
+        (
+            "folder",
+            lambda path: path.mkdir(),
+            "no pictures in this folder; name a folder of pictures, or a video",
+        ),
+        (
+            "*.png",
+            lambda path: None,
+            "no picture matches this pattern; check it, and name videos one by one",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(tmp_path, capfd, name, make, problem):
+    path = tmp_path / name
+    make(path)
+    assert failing(str(path)) == ([], f"{tmp_path}/{name}: {problem}".replace("\0", "\\x00"))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_one_line(tmp_path):
+    path = clips.write(tmp_path / "a.mp4", clips.greys(2))
+    path.chmod(0)
+    assert failing(path)[1] == f"{path}: cannot be opened (Permission denied); check the file"

@@ -1,0 +1,236 @@
+"""Streams, from servers on this machine that are killed and come back."""
+
+import contextlib
+import functools
+import http.server
+import itertools
+import logging
+import socket
+import threading
+import time
+
+import av
+import clips
+import numpy as np
+import pytest
+
+from movenet.errors import VideoError
+from movenet.sources import open_source, stream
+
+RATE = 50  # frames a second
+
+
+class Server:
+    """Streams MPEG-TS over HTTP in real time: greys that begin anew with each connection."""
+
+    def __init__(self, port=0, *, frames=10**9):
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.port = self.listener.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}/live.ts"
+        self.frames, self.connections, self.alive = frames, [], True
+        self.threads = [threading.Thread(target=self.accept)]
+        self.threads[0].start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):  # the listener is closed
+            while True:
+                connection, _ = self.listener.accept()
+                self.connections.append(connection)
+                self.threads.append(threading.Thread(target=self.send, args=(connection,)))
+                self.threads[-1].start()
+
+    def send(self, connection):
+        with contextlib.suppress(OSError), connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n")
+            options = {"tune": "zerolatency", "g": "5"}
+            with av.open(_Pipe(connection), "w", format="mpegts") as file:
+                video = file.add_stream("libx264", rate=RATE, options=options)
+                video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+                start = time.monotonic()
+                for i, picture in zip(
+                    range(self.frames), itertools.cycle(clips.greys(50)), strict=False
+                ):
+                    if not self.alive:
+                        break
+                    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                    frame.pts = i
+                    file.mux(video.encode(frame))
+                    time.sleep(max(0.0, start + i / RATE - time.monotonic()))
+
+    def kill(self):
+        self.alive = False
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join()
+
+
+class _Pipe:
+    """What PyAV writes to."""
+
+    def __init__(self, connection):
+        self.write = lambda data: connection.sendall(data) or len(data)
+
+
+@pytest.fixture
+def server():
+    made = Server()
+    yield made
+    if made.alive:
+        made.kill()
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    monkeypatch.setattr(stream, "FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(stream, "GIVE_UP_S", 0.4)
+    monkeypatch.setattr(stream, "TIMEOUT_S", 3.0)
+
+
+def test_a_stream_is_live_and_its_newest_frame_is_taken(server):
+    threads = threading.active_count()
+    with open_source(server.address) as source:
+        assert (source.name, source.live, source.count) == (server.address, True, None)
+        frames, places = [], []
+        for frame, _ in zip(source, range(12), strict=False):
+            frames.append(frame)
+            places.append(clips.place_of(frame.image))
+            time.sleep(0.06)  # three frames
+    indices, times = [f.index for f in frames], [f.timestamp_s for f in frames]
+    assert (np.diff(indices[1:]) > 1).all()
+    assert places == [(i + places[0] - indices[0]) % 50 for i in indices]
+    assert 0 <= times[0] < 0.5
+    assert (np.diff(times) > 0).all()
+    server.kill()
+    assert threading.active_count() < threads + 1
+
+
+def test_a_stream_that_breaks_comes_back_and_its_time_goes_on(server, caplog, monkeypatch):
+    monkeypatch.setattr(stream, "GIVE_UP_S", 10.0)
+    caplog.set_level(logging.INFO, "movenet")
+    with open_source(server.address) as source:
+        frames = iter(source)
+        before = [next(frames) for _ in range(3)][-1]
+        begin = time.monotonic()
+        server.kill()
+        while not caplog.messages:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        again = Server(server.port)
+        after = next(f for f in frames if f.timestamp_s > before.timestamp_s + 0.3)
+        took = time.monotonic() - begin
+    again.kill()
+    assert after.index > before.index
+    assert 0.3 < after.timestamp_s - before.timestamp_s < took + 0.2
+    assert caplog.messages[0] == f"{source.name}: the stream is lost, trying again in 0.05 s"
+    assert caplog.messages[1] == f"{source.name}: the stream is lost, trying again in 0.1 s"
+    assert caplog.messages[-1].startswith(f"{source.name}: the stream is back after ")
+
+
+def test_the_waits_double_up_to_the_longest_and_then_it_gives_up(server, caplog, monkeypatch):
+    monkeypatch.setattr(stream, "LONGEST_WAIT_S", 0.15)
+    monkeypatch.setattr(stream, "GIVE_UP_S", 0.8)
+    with open_source(server.address) as source:
+        frames = iter(source)
+        next(frames)
+        server.kill()
+        with pytest.raises(VideoError, match="given up") as caught:
+            list(frames)
+    message = f"{source.name}: no frame for 1 s, given up; check that the stream is sent"
+    assert str(caught.value) == message
+    waits = [float(text.split()[-2]) for text in caplog.messages]
+    assert waits[:4] == [0.05, 0.1, 0.15, 0.15]
+    assert set(waits[4:]) <= {0.15}
+    assert sum(waits) < 0.8
+
+
+def test_a_server_that_opens_and_gives_nothing_is_not_back(server, monkeypatch):
+    with open_source(server.address) as source:
+        frames = iter(source)
+        next(frames)
+        server.kill()
+        silent = Server(server.port, frames=0)
+        with pytest.raises(VideoError, match="given up"):
+            list(frames)
+    silent.kill()
+
+
+def test_closing_ends_the_wait_for_a_stream(server, monkeypatch, caplog):
+    monkeypatch.setattr(stream, "FIRST_WAIT_S", 60.0)
+    monkeypatch.setattr(stream, "GIVE_UP_S", 600.0)
+    threads = threading.active_count()
+    with open_source(server.address) as source:
+        frames = iter(source)
+        next(frames)
+        server.kill()
+        while not caplog.messages:
+            time.sleep(0.01)
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 1
+    assert threading.active_count() < threads
+    assert list(source) == []
+
+
+def test_a_stream_that_is_opened_and_not_read_is_closed(server):
+    threads = threading.active_count()
+    open_source(server.address).close()
+    server.kill()
+    assert threading.active_count() < threads
+
+
+def test_a_video_file_on_a_server_is_a_video(tmp_path):
+    clips.write(tmp_path / "a.mp4", clips.greys(20), container_options={"movflags": "faststart"})
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    handler = functools.partial(Quiet, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as files:
+        thread = threading.Thread(target=files.serve_forever)
+        thread.start()
+        address = f"http://127.0.0.1:{files.server_port}/"
+        with open_source(address + "a.mp4", start_s=0.2) as source:
+            assert (source.live, source.rate, source.count) == (False, 25, 15)
+            for _ in range(2):
+                places = [(f.index, f.timestamp_s, clips.place_of(f.image)) for f in source]
+                assert places == [(i, pytest.approx(i / 25), i) for i in range(5, 20)]
+        with pytest.raises(VideoError) as caught:
+            open_source(address + "b.mp4")
+        files.shutdown()
+        thread.join()
+    why = "cannot be opened (Server returned 404 Not Found)"
+    assert str(caught.value) == f"{address}b.mp4: {why}; check the address, and that it is sent"
+
+
+def test_an_address_that_cannot_be_opened_is_one_line_without_the_password(capfd):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for scheme in ("rtsp", "http", "tcp", "rtmp"):
+        with pytest.raises(VideoError) as caught:
+            open_source(f"{scheme}://me:secret@127.0.0.1:{port}/live")
+        assert str(caught.value) == (
+            f"{scheme}://127.0.0.1:{port}/live: cannot be opened (Connection refused); check the"
+            " address, and that it is sent"
+        )
+    with pytest.raises(VideoError) as caught:
+        open_source("nonsense://here")
+    assert str(caught.value) == (
+        "nonsense://here: cannot be opened (Protocol not found); check the address, and that it is"
+        " sent"
+    )
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_server_that_does_not_answer_is_one_line(monkeypatch):
+    monkeypatch.setattr(stream, "TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"http://127.0.0.1:{mute.getsockname()[1]}/live"
+        with pytest.raises(VideoError) as caught:
+            open_source(address)
+    why = "cannot be opened (no answer in 0.2 s)"
+    assert str(caught.value) == f"{address}: {why}; check the address, and that it is sent"
