@@ -8,13 +8,18 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import clips
 import numpy as np
 import pytest
+from scenes import walk
 
 import benchmark
 import get_test_images
 import image_demo
-from movenet import PoseEstimator, pictures
+import webcam_demo
+from movenet import PoseEstimator, VideoError, pictures
+from movenet.cli import outputs
+from movenet.draw import LEFT, RIGHT
 
 
 @pytest.fixture(autouse=True)
@@ -161,3 +166,91 @@ def test_offline_says_so_at_once(
     assert "cannot fetch pictures (frisbee_2.jpg: " in err
     assert "are you online?" in err
     assert not any(Path("images").iterdir())
+
+
+class Wall:
+    """Takes what a window would show."""
+
+    closed = False
+
+    def __init__(self, title: str) -> None:
+        self.shown: list[np.ndarray] = []
+        WALLS.append(self)
+
+    def show(self, image: np.ndarray, *, wait_s: float | None) -> str | None:
+        self.shown.append(image)
+        return None
+
+    def __enter__(self) -> "Wall":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+
+WALLS: list[Wall] = []
+
+
+@pytest.mark.parametrize("model", ["movenet_lightning", "movenet_thunder"])
+def test_webcam_demo_shows_a_video_in_the_camera_s_place_and_says_the_average(
+    model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips.write(Path("walk.mp4"), walk(6))
+    monkeypatch.setattr(outputs, "Window", Wall)
+    opened = webcam_demo.track.opened
+    trackers = []
+    monkeypatch.setattr(
+        webcam_demo.track, "opened", lambda *a: trackers.append(opened(*a)) or trackers[-1]
+    )
+    asked = ["--model", model, "--cam_id", "walk.mp4", "--conf_thres", "0.2"]
+    assert call(webcam_demo, monkeypatch, *asked) == 0
+    assert re.fullmatch(r"Average FPS: \d+\.\d\d\n", capsys.readouterr().out)
+    (tracker,) = trackers
+    assert tracker.estimator.engine.spec.name == model.removeprefix("movenet_")
+    assert tracker.estimator.second is None
+    assert tracker.crop == "person"
+    assert tracker.estimator.keypoint_threshold == 0.2
+    shown = WALLS[-1].shown
+    assert len(shown) == 6
+    for picture in shown[1:]:
+        for colour in (LEFT, RIGHT):
+            assert (picture == colour).all(-1).sum() > 50
+    assert [path.name for path in Path().iterdir()] == ["walk.mp4"]
+
+
+@pytest.mark.parametrize("threshold", ["0", "1"])
+def test_webcam_demo_draws_what_is_over_the_threshold(
+    threshold: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips.write(Path("walk.mp4"), walk(3))
+    monkeypatch.setattr(outputs, "Window", Wall)
+    assert call(webcam_demo, monkeypatch, "--cam_id", "walk.mp4", "--conf_thres", threshold) == 0
+    coloured = [(picture == LEFT).all(-1).any() for picture in WALLS[-1].shown]
+    assert coloured == [threshold == "0"] * 3
+
+
+def test_webcam_demo_asks_the_camera_for_a_size(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def busy(source: str, *, camera_size: tuple[int, int]) -> None:
+        asked.append((source, camera_size))
+        raise VideoError("camera: busy")
+
+    monkeypatch.setattr(webcam_demo, "open_source", busy)
+    assert call(webcam_demo, monkeypatch) == 1
+    options = ["--cam_id", "3", "--cam_width", "640", "--cam_height", "480"]
+    assert call(webcam_demo, monkeypatch, *options) == 1
+    assert asked == [("0", (1280, 720)), ("3", (640, 480))]
+    assert capsys.readouterr() == ("", "movenet: camera: busy\n" * 2)
+
+
+@pytest.mark.parametrize("source", ["97", "missing.mp4", "-1"])
+def test_webcam_demo_without_its_camera_says_so_in_a_line(
+    source: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(webcam_demo, monkeypatch, "--cam_id", source) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert re.fullmatch(rf"movenet: (camera )?{source}: [^\n]+\n", captured.err)

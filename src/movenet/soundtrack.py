@@ -37,7 +37,8 @@ class Soundtrack:
         """start_s: where the movie begins, in seconds since the file's first frame.
 
         AAC and MP3 are copied, other sound becomes AAC. `movie` gets a stream for it if there is
-        any. The sound ends where the file cannot be read any further, or changes its format.
+        any. The sound ends where the file cannot be read any further, or changes its format, and is
+        left out where its times go back.
 
         Raises VideoError where the file cannot be opened.
         """
@@ -65,7 +66,12 @@ def _packets(path: str | Path | None, movie: "OutputContainer", start_s: float) 
         origin_s = start_s + _first_s(path)
         read = _read(source, stream, origin_s)
         make = _copied if _can_be_copied(stream) else _encoded
-        yield from make(read, stream, movie, origin_s)
+        last: int | None = None
+        for packet in make(read, stream, movie, origin_s):
+            # Where recordings were put together, times go back, which a movie does not take.
+            if packet.dts is not None and (last is None or packet.dts > last):
+                last = packet.dts
+                yield packet
 
 
 def _seconds(packet: "Packet[AudioStream]") -> float:
@@ -118,12 +124,9 @@ def _copied(
     read: "Packets", stream: AudioStream, movie: "OutputContainer", origin_s: float
 ) -> "Packets":
     out: AudioStream | None = None
-    last: int | None = None
     for packet in read:
-        # The last one is empty. In damaged files some go back, which a movie does not take.
-        if packet.pts is None or packet.dts is None or (last is not None and packet.dts <= last):
+        if packet.pts is None or packet.dts is None:  # the last one is empty
             continue
-        last = packet.dts
         if out is None:
             out = movie.add_stream_from_template(stream)
         shift = round(origin_s / packet.time_base)

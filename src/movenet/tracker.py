@@ -141,7 +141,7 @@ class Tracker:
         for person in np.flatnonzero((ids == 0) & (poses.scores >= self.born)).tolist():
             ids[person] = self._begin(poses, person)
         known = ids > 0
-        return replace(poses[known], ids=ids[known])
+        return replace(poses, ids=ids) if known.all() else replace(poses[known], ids=ids[known])
 
     def missing(self, poses: Poses) -> Poses:
         """Those who are not seen in this frame, of `poses`, where they should be by now.
@@ -188,14 +188,14 @@ class Tracker:
         alike = self._alike(poses)
         alike[alike < LEAST_ALIKE[self.similarity]] = 0.0
         sure = poses.scores >= self.born
-        first = linear_sum_assignment(np.where(sure, alike, 0.0), maximize=True)
-        pairs = [(r, p) for r, p in np.transpose(first).tolist() if sure[p] and alike[r, p]]
-        for row, _ in pairs:
-            alike[row] = 0.0
-        then = linear_sum_assignment(np.where(sure, 0.0, alike), maximize=True)
-        return pairs + [
-            (r, p) for r, p in np.transpose(then).tolist() if not sure[p] and alike[r, p]
-        ]
+        pairs: list[tuple[int, int]] = []
+        for these in (sure, ~sure):
+            if these.any():
+                rows, people = linear_sum_assignment(np.where(these, alike, 0.0), maximize=True)
+                found = zip(rows.tolist(), people.tolist(), strict=True)
+                pairs += [(r, p) for r, p in found if these[p] and alike[r, p]]
+                alike[[r for r, _ in pairs]] = 0.0
+        return pairs
 
     def _alike(self, poses: Poses) -> Floats:
         """(T, P) of tracks and people, 0..1."""

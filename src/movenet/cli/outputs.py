@@ -15,6 +15,7 @@ from movenet.errors import MoveNetError
 from movenet.frame_folder import Pictures
 from movenet.movie import SUFFIXES, Movie
 from movenet.overlap import Behind
+from movenet.sources.video import Video
 from movenet.stopwatch import Stopwatch
 from movenet.window import Window
 from movenet.writers import KINDS, Writer, open_writer
@@ -178,11 +179,11 @@ def sink(args: argparse.Namespace, source: "Source") -> Movie | Pictures:
             f"--save {args.save}: videos are saved as {', '.join(SUFFIXES)}, and pictures in a "
             "folder, a name without a suffix"
         )
-    has_sound = Path(args.source).is_file() and not source.live
+    is_video = isinstance(source, Video) and Path(args.source).is_file()
     return Movie(
         args.save,
         rate=source.rate / args.stride if source.rate else None,
-        sound=args.source if has_sound else None,
+        sound=args.source if is_video else None,
     )
 
 

@@ -9,6 +9,7 @@ pauses, m mirrors the view, s saves it as a picture.
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,10 +179,12 @@ def run(args: argparse.Namespace) -> int:
         )
     except ValueError as error:
         raise EngineError(str(error)) from error
-    with source:
+    with source, ExitStack() as stack:
         tracker = opened(args, source)
-        with Outputs(args, source) as outputs:
-            return follow(source, tracker, outputs, args)
+        outputs = Outputs(args, source)
+        stack.callback(lambda: print(outputs.summary(tracker.stopwatch.times_ms)))
+        stack.enter_context(outputs)  # closed before the summary, after an interrupt too
+        return follow(source, tracker, outputs, args)
 
 
 def opened(args: argparse.Namespace, source: "Source") -> "PoseTracker":
@@ -217,28 +220,23 @@ def opened(args: argparse.Namespace, source: "Source") -> "PoseTracker":
 def follow(
     source: "Source", tracker: "PoseTracker", outputs: "Outputs", args: argparse.Namespace
 ) -> int:
-    """Every frame through the tracker and into the outputs; the summary comes after an error too.
+    """Every frame through the tracker and into the outputs.
 
     A source that breaks off is an exit code of 1; its good part is done.
     """
     from movenet.pipeline import steps
 
-    status = 0
-    try:
-        for step in steps(
-            source, tracker, smooth=args.smooth, target=args.target, watch=progress(source)
-        ):
-            if not outputs.put(step):
-                break
-    except VideoError as error:
-        if args.debug or not outputs.frames:
-            raise
-        print(f"movenet: {error}", file=sys.stderr)
-        status = 1
-    finally:
-        outputs.close()
-        print(outputs.summary(tracker.stopwatch.times_ms))
-    return status
+    passed = steps(source, tracker, smooth=args.smooth, target=args.target, watch=progress(source))
+    while True:
+        try:
+            step = next(passed, None)
+        except VideoError as error:
+            if args.debug or not outputs.frames:
+                raise
+            print(f"movenet: {error}", file=sys.stderr)
+            return 1
+        if step is None or not outputs.put(step):
+            return 0
 
 
 def progress(source: "Source") -> Any:

@@ -84,7 +84,7 @@ def open_source(
     if device is not None:
         return Camera(device, size=camera_size, rate=rate, span=span)
     path = os.fspath(source)  # type: ignore[arg-type]
-    if isinstance(source, str) and _ADDRESS.match(source) and not os.path.exists(source):
+    if isinstance(source, str) and _ADDRESS.match(source):
         return _from_address(source, span)
     is_picture = os.path.splitext(path)[1].lower() in set(images.SUFFIXES) - _ANIMATED
     if os.path.isdir(path) or is_picture or not os.path.exists(path):

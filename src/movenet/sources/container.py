@@ -1,6 +1,5 @@
 """Opening what PyAV reads: files and addresses, with errors in one line."""
 
-import os
 from typing import Any
 
 from movenet import images
@@ -83,8 +82,3 @@ def video_of(container: InputContainer, name: str) -> VideoStream:
         raise VideoError(f"{name}: {problem}")
     opened: VideoStream = stream
     return opened
-
-
-def is_local(source: str) -> bool:
-    """Whether this is a path, not an address with a scheme (`rtsp://...`)."""
-    return "://" not in source or os.path.exists(source)

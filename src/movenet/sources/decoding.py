@@ -153,20 +153,16 @@ class Decoding:
         self, packets: Iterable[VideoPacket], stream: VideoStream, threads: int
     ) -> Iterator[Step]:
         """Each packet with the frames that come out when it goes in; at last those that wait."""
-        sent, incomplete = 0, False  # incomplete: a part of the last packet is missing
-        for packet in packets:
+        sent = 0
+        for packet in self._without_stump(packets):
             sent += 1
             frames: list[av.VideoFrame] = []
-            if incomplete:
-                self._note_damage(threads)
-            incomplete = packet.is_corrupt  # the container says so
             try:
-                frames = [] if incomplete else stream.decode(packet)
+                frames = stream.decode(packet)
             except av.FFmpegError:
                 self._note_damage(threads)
             self._received += len(frames)
             yield packet, frames
-        self.broken_off |= incomplete
         try:
             frames = stream.decode(None)
         except av.FFmpegError:
@@ -178,9 +174,18 @@ class Decoding:
         if exact and self._received < sent and threads != 1:
             raise _DamagedError  # PyAV drops what comes after an error at the end
 
+    def _without_stump(self, packets: Iterable[VideoPacket]) -> Iterator[VideoPacket]:
+        """All packets but a last one of which a part is missing."""
+        held: VideoPacket | None = None
+        for packet in packets:
+            if held is not None:  # not the last; how MPEG-TS marks packets says little about them
+                yield held
+            held = packet if packet.is_corrupt else None
+            if held is None:
+                yield packet
+        self.broken_off |= held is not None
+
     def _note_damage(self, threads: int) -> None:
-        if not self._received:
-            return  # a recording that begins between two keyframes is not damaged
         if threads != 1:
             raise _DamagedError
         self.damaged += 1

@@ -38,16 +38,21 @@ def converter() -> Converter:
     caller's: no later frame is written into them.
     """
     reformatter = VideoReformatter()
+    # By rotation, since a frame whose side data is looked at stays in memory until Python's garbage
+    # collection comes round: in PyAV the two hold each other.
+    matrices: dict[int, Matrix | None] = {}
 
     def convert(frame: av.VideoFrame) -> NDArray[np.uint8]:
         channels = 4 if any(c.is_alpha for c in frame.format.components) else 3
         plain = reformatter.reformat(
             frame, format="rgba" if channels == 4 else "rgb24", src_colorspace=_matrix(frame)
         )
+        if frame.rotation not in matrices:
+            matrices[frame.rotation] = display_matrix(frame)
         plane: Any = plain.planes[0]  # a buffer
         rows = np.frombuffer(plane, np.uint8).reshape(plain.height, plane.line_size)
         image = rows[:, : plain.width * channels].reshape(plain.height, plain.width, channels)
-        return images.read(upright(image, display_matrix(frame)))
+        return images.read(upright(image, matrices[frame.rotation]))
 
     return convert
 

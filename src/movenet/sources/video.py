@@ -17,8 +17,8 @@ from movenet.sources.span import Span
 class Video:
     """The frames of a file, with the times at which a player would show them.
 
-    Time 0 is the file's first frame. A frame's index is its place in the file, also where the
-    start lies in the middle (in files with damage: its place among the frames that are whole).
+    Time 0 is the file's first frame that can be decoded. A frame's index is its place in the file,
+    also where the start lies in the middle (in a damaged file: among the frames that are whole).
 
     Damage does not end it: what can be decoded is given, and then a VideoError says what could
     not. It also says where a file breaks off, and where there is no frame at all.

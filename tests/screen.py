@@ -1,0 +1,104 @@
+"""A screen without a monitor: what is on it, and a keyboard for it."""
+
+import os
+import shutil
+import socket
+import struct
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from PIL import ImageGrab
+
+from movenet import window
+
+
+@contextmanager
+def screen(size: tuple[int, int] = (800, 600)) -> Iterator[str]:
+    """The display of a screen of its own, so that tests run alike with and without a desktop."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("no Xvfb (apt install xvfb)")
+    if not window.HAS_TKINTER:
+        pytest.skip("no tkinter (apt install python3-tk)")
+    reading, writing = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "{}x{}x24".format(*size)]
+    server = subprocess.Popen(
+        [*command, "-nolisten", "tcp"],
+        pass_fds=[writing],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    with open(reading) as pipe:
+        number = pipe.readline().strip()
+    try:
+        if not number:
+            pytest.skip("Xvfb does not start")
+        yield f":{number}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def on_screen(display: str) -> np.ndarray:
+    """(H, W, 3) uint8 RGB."""
+    return np.asarray(ImageGrab.grab(xdisplay=display).convert("RGB"))
+
+
+class Keyboard:
+    """Types as a real one does: the server hands the keys to the window that has the focus.
+
+    X11's protocol and its extension XTEST, whose requests are these (X.Org, X11 Protocol, appendix
+    B; XTEST Extension Protocol).
+    """
+
+    QUERY_EXTENSION, GET_KEYBOARD_MAPPING, GET_INPUT_FOCUS = 98, 101, 43
+    FAKE_INPUT, PRESS, RELEASE = 2, 2, 3
+    ERROR, REPLY = 0, 1
+
+    def __init__(self, display: str) -> None:
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.connect(f"/tmp/.X11-unix/X{display[1:]}")
+        self._server.sendall(struct.pack("<BxHHHH2x", ord("l"), 11, 0, 0, 0))
+        welcome, more = struct.unpack("<B5xH", self._read(8))
+        assert welcome == 1, "the server does not let us in"
+        first, last = self._read(4 * more)[26:28]
+        self._codes = self._mapping(first, last - first + 1)
+        name = b"XTEST"
+        reply = self._ask(struct.pack("<BxHH2x5s3x", self.QUERY_EXTENSION, 4, len(name), name))
+        self._xtest = reply[9]
+
+    def press(self, *keysyms: str) -> None:
+        """Letters and "space", one after the other."""
+        for keysym in keysyms:
+            code = self._codes[ord({"space": " "}.get(keysym, keysym))]
+            for kind in (self.PRESS, self.RELEASE):
+                self._server.sendall(
+                    struct.pack("<BBHBB30x", self._xtest, self.FAKE_INPUT, 9, kind, code)
+                )
+        self._ask(struct.pack("<BxH", self.GET_INPUT_FOCUS, 1))  # answered when all is done
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _mapping(self, first: int, count: int) -> dict[int, int]:
+        """From keysyms, which are ASCII for letters, to the codes of keys."""
+        reply = self._ask(struct.pack("<BxHBB2x", self.GET_KEYBOARD_MAPPING, 2, first, count))
+        keysyms = np.frombuffer(reply[32:], "<u4").reshape(count, -1)
+        return {int(row[0]): first + place for place, row in enumerate(keysyms)}
+
+    def _ask(self, request: bytes) -> bytes:
+        self._server.sendall(request)
+        while (head := self._read(32))[0] != self.REPLY:  # events come unasked
+            assert head[0] != self.ERROR, head
+        return head + self._read(4 * struct.unpack("<I", head[4:8])[0])
+
+    def _read(self, count: int) -> bytes:
+        parts = b""
+        while len(parts) < count:
+            got = self._server.recv(count - len(parts))
+            assert got, "the server is gone"
+            parts += got
+        return parts

@@ -1,0 +1,49 @@
+"""The earlier port's webcam demo, over this package: one person live, followed by a crop.
+
+python webcam_demo.py --model movenet_thunder --cam_id 0
+
+Keys: q ends, space pauses, m mirrors the view, s saves it as a picture.
+"""
+
+import argparse
+import sys
+import time
+
+from movenet import cli
+from movenet.cli import track
+from movenet.cli.options import positive, share
+from movenet.cli.outputs import Outputs
+from movenet.sources import open_source
+
+MODELS = {"movenet_lightning": "lightning", "movenet_thunder": "thunder"}
+
+
+def main() -> int:
+    """Open a window; errors are one line, as those of `movenet track --show`."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--model", choices=MODELS, default="movenet_lightning")
+    parser.add_argument("--cam_id", default="0", help="a number, or a video file in its place")
+    parser.add_argument("--cam_width", type=positive, default=1280)
+    parser.add_argument("--cam_height", type=positive, default=720)
+    parser.add_argument("--conf_thres", type=share, default=0.3, help="draw keypoints over this")
+    old = parser.parse_args()
+    options = ["--show", "--model", MODELS[old.model], "--threshold", str(old.conf_thres)]
+    args = cli.parser().parse_args(["track", *options, "--", old.cam_id])
+    args.camera_size, args.run = (old.cam_width, old.cam_height), show
+    return cli.run(args)
+
+
+def show(args: argparse.Namespace) -> int:
+    """Follow one person; the average counts everything from the first frame on, as it did."""
+    with open_source(args.source, camera_size=args.camera_size) as source:
+        tracker = track.opened(args, source)
+        with Outputs(args, source) as outputs:
+            start = time.perf_counter()
+            try:
+                return track.follow(source, tracker, outputs, args)
+            finally:
+                print(f"Average FPS: {outputs.frames / (time.perf_counter() - start):.2f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
