@@ -197,7 +197,9 @@ def started(clip: str, *options: str) -> "subprocess.Popen[str]":
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("long") / "long.mp4"
-    return str(clips.write(path, (walk(10) + walk(10)[::-1]) * 100, rate=RATE, options={"preset": "ultrafast"}))
+    there_and_back = [*walk(10), *walk(10)[::-1]]
+    options = {"preset": "ultrafast"}
+    return str(clips.write(path, there_and_back * 100, rate=RATE, options=options))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
