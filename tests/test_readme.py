@@ -5,8 +5,10 @@ import shlex
 import shutil
 from pathlib import Path
 
+import clips
 import numpy as np
 import pytest
+from scenes import walk
 
 from movenet import images
 from movenet.cli import main
@@ -27,12 +29,14 @@ def test_it_is_short() -> None:
 
 
 def test_the_python_prints_what_stands_below_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(ROOT)
+    shutil.copytree(ROOT / "src/movenet/pictures", tmp_path / "src/movenet/pictures")
+    clips.write(tmp_path / "clip.mp4", walk(2))
+    monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     found = blocks("python")
-    assert len(found) == 3
+    assert len(found) == 4
     for code, said in found:
         exec(code, names)
         assert capsys.readouterr().out == said

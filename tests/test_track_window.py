@@ -55,7 +55,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Long enough to press keys in."""
     there = walk(20)
     path = tmp_path_factory.mktemp("clip") / "walk.mp4"
-    return str(clips.write(path, (there + there[::-1]) * 10, options={"preset": "ultrafast"}))
+    return str(clips.write(path, (there + there[::-1]) * 6, options={"preset": "ultrafast"}))
 
 
 @pytest.fixture(scope="module")

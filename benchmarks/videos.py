@@ -1,7 +1,7 @@
 """What `movenet track` makes of every clip of a folder, and where its time goes.
 
-    python benchmarks/clips.py ../shared/data/videos [--seconds S]
-    python benchmarks/clips.py    # the tables again, from what is saved
+    python benchmarks/videos.py ../shared/data/videos [--seconds S]
+    python benchmarks/videos.py    # the tables again, from what is saved
 
 Each clip goes through MultiPose, plain and with a second look by Thunder, and each clip of one
 person through Lightning and Thunder with both crops too, all smoothed live. Milliseconds are means
@@ -14,7 +14,7 @@ a clip of twelve frames a second or fewer has none.
 MultiPose at two sizes, then Thunder and its mirror image, on every third frame by itself, without
 a memory. The median, in thousandths of the height, of the keypoints that score over 0.5 there. It
 is another way through the same networks, so it shows what following loses, not what MoveNet gets
-wrong. Writes benchmarks/results/clips.json. Nothing else should run meanwhile.
+wrong. Writes benchmarks/results/videos.json. Nothing else should run meanwhile.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from movenet.poses import KEYPOINT_THRESHOLD
 from movenet.smoothing import heights
 from movenet.sources import open_source
 
-RESULTS = Path(__file__).parent / "results" / "clips.json"
+RESULTS = Path(__file__).parent / "results" / "videos.json"
 SUFFIXES = (".mp4", ".avi")
 THREADS = 2
 # Of one person, or of one at a time; the others are everybody else's.
