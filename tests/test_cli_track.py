@@ -248,3 +248,15 @@ def test_the_help_names_every_format(capsys: pytest.CaptureFixture[str]) -> None
         "rtsp",
     ):
         assert word in out
+
+
+def test_frames_of_two_sizes_are_one_run() -> None:
+    Path("frames").mkdir()
+    for number, size in enumerate([(360, 640)] * 3 + [(480, 640)] * 3):
+        images.save(walk(number + 1, size=size)[-1], f"frames/{number}.png")
+    assert track("frames", "--json", "a.jsonl", "--save", "a.mp4", "--rate", "10") == 0
+    poses = list(read_json_lines("a.jsonl")[1])
+    assert [frame.image_size for frame in poses] == [(360, 640)] * 3 + [(480, 640)] * 3
+    assert [frame.timestamp_s for frame in poses] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    assert all(frame.ids is not None and frame.ids.tolist() == [1] for frame in poses)
+    assert {picture.shape for picture in frames_of(Path("a.mp4"))} == {(360, 640, 3)}

@@ -151,7 +151,7 @@ def test_five_frames_a_second_are_enough_for_one_id(model: str) -> None:
 
 @on_clips
 def test_somebody_who_passes_keeps_one_id_and_nobody_is_left_at_the_end() -> None:
-    """The man on the box is lost in the glare for over a second: he has one id before, one after."""
+    """The man is unseen in the glare for over a second: he has one id before and one after."""
     frames = list(follow("sports2d_demo.mp4"))
     assert len(frames) == 230
     assert not len(frames[-1].poses)
@@ -231,7 +231,7 @@ def test_the_distance_from_the_slow_way_is_in_heights() -> None:
     size: dict[str, Any] = {"image_size": (100, 100)}
     slow = Poses.from_arrays(points, np.full((1, 17), 0.9), **size)
     frames = [
-        Poses.from_arrays(points + [[[3, 4]]], np.full((1, 17), 0.1), frame_index=i, **size)
+        Poses.from_arrays(points + np.array([3, 4]), np.full((1, 17), 0.1), frame_index=i, **size)
         for i in range(4)
     ]
     height = float(heights(points, np.ones((1, 17), bool))[0])

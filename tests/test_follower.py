@@ -170,3 +170,14 @@ def test_a_shape_changes_when_it_must() -> None:
 def test_another_crop_is_refused() -> None:
     with pytest.raises(ValueError, match="'person' or 'google', not 'square'"):
         Follower("square", SHAPES, SIDE)  # type: ignore[arg-type]
+
+
+def test_where_somebody_was_is_remembered_while_no_torso_is_seen() -> None:
+    follower, close = Follower("person", SHAPES, SIDE), poses(STANDING)
+    follower.update(poses(STANDING))
+    last = follower.region
+    close.keypoint_scores[0, 11:] = 0.1
+    follower.update(close)
+    assert follower.region is None
+    follower.update(poses(None))
+    assert follower.region == last

@@ -194,3 +194,45 @@ def test_who_is_recovered_was_not_lost(skeleton: np.ndarray) -> None:
     tracker.recover(tracker.missing(nobody))
     assert tracker.events == []
     assert not len(tracker.missing(nobody))
+
+
+def test_people_move_as_a_kalman_filter_has_it(skeleton: np.ndarray) -> None:
+    """Written out for one coordinate: position and velocity, white noise for acceleration."""
+    rng = np.random.default_rng(5)
+    tracker, at_s = Tracker(), 0.0
+    x, v, (pp, pv, vv) = 0.0, 0.0, (0.0, 0.0, 0.0)
+    for number in range(12):
+        body = skeleton + np.array([300 + 8 * number + rng.normal(0, 3), 300])
+        person = frame(body, at_s=at_s)
+        tracker(person)
+        seen, size = float(person.boxes[0, [0, 2]].mean()), 200.0
+        if number:
+            step, change = 0.1 + 0.05 * (number % 2), 0.3 * size**2
+            x += v * step
+            pp += 2 * step * pv + step**2 * vv + change * step**3 / 3
+            pv += step * vv + change * step**2 / 2
+            vv += change * step
+            gain_x, gain_v = (part / (pp + (0.05 * size) ** 2) for part in (pp, pv))
+            x, v = x + gain_x * (seen - x), v + gain_v * (seen - x)
+            pp, pv, vv = pp - gain_x * pp, pv - gain_x * pv, vv - gain_v * pv
+        else:
+            x, pp, vv = seen, (0.05 * size) ** 2, size**2
+        (track,) = tracker.tracks
+        assert track.middle[0] == pytest.approx(x, abs=1e-3)
+        assert track.velocity[0] == pytest.approx(v, abs=1e-2)
+        at_s += 0.1 + 0.05 * ((number + 1) % 2)
+
+
+def test_three_keypoints_are_too_few_to_tell(skeleton: np.ndarray) -> None:
+    """Somebody else, elsewhere but for three keypoints at one place."""
+    numbers = []
+    for common in (3, 4):
+        tracker, first = Tracker(), frame(skeleton + 300, at_s=0.0)
+        first.keypoint_scores[:, common:] = 0.1
+        tracker(first)
+        other = skeleton + 300
+        other[common:] += np.array([600, 0])
+        second = frame(other, at_s=0.01)
+        second.boxes[0] = (900, 100, 1000, 300)
+        numbers.append(ids(tracker(second)))
+    assert numbers == [[2], [1]]
