@@ -55,10 +55,11 @@ class Keyboard:
     """
 
     QUERY_EXTENSION, GET_KEYBOARD_MAPPING, GET_INPUT_FOCUS = 98, 101, 43
-    FAKE_INPUT, PRESS, RELEASE = 2, 2, 3
+    FAKE_INPUT, PRESS, RELEASE, MOTION = 2, 2, 3, 6
     ERROR, REPLY = 0, 1
 
-    def __init__(self, display: str) -> None:
+    def __init__(self, display: str, corner: tuple[int, int] = (799, 599)) -> None:
+        """`corner`: a place beside the windows."""
         self._server = socket.socket(socket.AF_UNIX)
         self._server.connect(f"/tmp/.X11-unix/X{display[1:]}")
         self._server.sendall(struct.pack("<BxHHHH2x", ord("l"), 11, 0, 0, 0))
@@ -69,19 +70,23 @@ class Keyboard:
         name = b"XTEST"
         reply = self._ask(struct.pack("<BxHH2x5s3x", self.QUERY_EXTENSION, 4, len(name), name))
         self._xtest = reply[9]
+        # Nobody has the focus at first, and keys go to the window under the pointer.
+        self._fake(self.MOTION, at=corner)
 
     def press(self, *keysyms: str) -> None:
         """Letters and "space", one after the other."""
         for keysym in keysyms:
             code = self._codes[ord({"space": " "}.get(keysym, keysym))]
             for kind in (self.PRESS, self.RELEASE):
-                self._server.sendall(
-                    struct.pack("<BBHBB30x", self._xtest, self.FAKE_INPUT, 9, kind, code)
-                )
+                self._fake(kind, code)
         self._ask(struct.pack("<BxH", self.GET_INPUT_FOCUS, 1))  # answered when all is done
 
     def close(self) -> None:
         self._server.close()
+
+    def _fake(self, kind: int, detail: int = 0, at: tuple[int, int] = (0, 0)) -> None:
+        request = (self._xtest, self.FAKE_INPUT, 9, kind, detail, *at)
+        self._server.sendall(struct.pack("<BBHBB18xhh8x", *request))
 
     def _mapping(self, first: int, count: int) -> dict[int, int]:
         """From keysyms, which are ASCII for letters, to the codes of keys."""

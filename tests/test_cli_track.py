@@ -16,9 +16,12 @@ import pytest
 from pycocotools.coco import COCO
 from scenes import walk
 
-from movenet import images
+from movenet import Poses, images
 from movenet.cli import main
+from movenet.cli.outputs import unfilled
 from movenet.draw import LEFT, RIGHT
+from movenet.frame import Frame
+from movenet.pipeline import Step
 from movenet.writers import read_json_lines
 
 FRAMES, RATE = 12, 25
@@ -248,6 +251,19 @@ def test_the_help_names_every_format(capsys: pytest.CaptureFixture[str]) -> None
         "rtsp",
     ):
         assert word in out
+
+
+def test_openpose_files_have_no_guesses() -> None:
+    """Keypoints and people that smoothing filled in have the network's own scores there."""
+    ids, size = [1, 2], (100, 100)
+    filled = Poses.from_arrays(np.ones((2, 17, 2)), np.full((2, 17), 0.6), image_size=size, ids=ids)
+    raw = Poses.from_arrays(np.ones((1, 17, 2)), np.full((1, 17), 0.9), image_size=size, ids=[1])
+    raw.keypoint_scores[0, 9] = 0.1
+    step = Step(Frame(np.zeros((1, 1, 3), np.uint8), 0, 0.0), filled, [], raw)
+    scores = unfilled(step).keypoint_scores
+    assert scores[0].tolist() == pytest.approx([0.6] * 9 + [0.1] + [0.6] * 7)
+    assert not scores[1].any()
+    assert filled.keypoint_scores.min() == pytest.approx(0.6)
 
 
 def test_frames_of_two_sizes_are_one_run() -> None:

@@ -134,7 +134,9 @@ def test_a_crop_stays_while_the_person_hardly_moves() -> None:
         moved = middle + (STANDING - middle) * rng.uniform(0.95, 1.05) + rng.uniform(-2, 2, 2)
         assert steady(moved, SHAPES, before) is before
     assert steady(STANDING + np.array([0, 12]), SHAPES, before) is not before
-    assert steady(STANDING * 1.2, SHAPES, before) is not before
+    for scale, stays in ((1.08, True), (1.12, False), (0.92, True), (0.89, False)):
+        grown = middle + (STANDING - middle) * scale
+        assert (steady(grown, SHAPES, before) is before) == stays
 
 
 def test_a_shape_does_not_hop_when_somebody_moves_a_little() -> None:

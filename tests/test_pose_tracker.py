@@ -78,6 +78,15 @@ def test_somebody_at_the_end_of_a_wide_frame_is_found_within_three_frames(
     assert abs(shoulders_x(found[3]) - (x + 110)) < 60
 
 
+def test_the_first_frame_is_as_good_as_the_next(lightning: PoseTracker) -> None:
+    """Somebody found in the whole of a frame is looked at again on a crop at once."""
+    first, *others = followed(lightning, [walk(1)[0]] * 4)
+    sure = others[-1].keypoint_scores[0] > 0.3
+    assert np.abs(first.keypoints[0] - others[-1].keypoints[0])[sure].max() < 12
+    whole = PoseEstimator("lightning", refine=False)(walk(1)[0])
+    assert np.abs(whole.keypoints[0] - others[-1].keypoints[0])[sure].max() > 12
+
+
 def test_an_empty_frame_is_nobody_and_a_long_absence_a_new_id(lightning: PoseTracker) -> None:
     lightning.reset()
     person, seen, events = walk(1)[0], [], []
@@ -168,7 +177,19 @@ def test_a_network_on_a_crop_says_no_confidence_and_multipose_does(
 ) -> None:
     frame = walk(1)[0]
     assert lightning(frame, timestamp_s=100.0).confidence is None
+    refined = PoseTracker("lightning", refine=True, smooth="none")
+    assert refined(frame, timestamp_s=0.0).confidence is None
     assert multipose(frame, timestamp_s=100.0).confidence is not None
+
+
+def test_an_id_goes_on_with_half_of_what_it_began_with() -> None:
+    bright = walk(1)[0]
+    dim = (bright * 0.25).astype(np.uint8)
+    estimator = PoseEstimator("multipose", refine=False, size=256, person_threshold=0.0)
+    sure, unsure = (float(estimator(frame).scores[0]) for frame in (bright, dim))
+    assert unsure < sure < 2 * unsure
+    tracker = PoseTracker("multipose", smooth="none", person_threshold=(sure + unsure) / 2)
+    assert [ids(poses) for poses in followed(tracker, [dim, bright, dim])] == [[], [1], [1]]
 
 
 @pytest.mark.parametrize(

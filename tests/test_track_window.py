@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,8 +22,9 @@ from screen import Keyboard, on_screen, screen
 
 from movenet import ImageError, Poses, images
 from movenet.cli import main
-from movenet.draw import LEFT, RIGHT
+from movenet.draw import LEFT, RIGHT, draw
 from movenet.keypoints import INDEX
+from movenet.sources import open_source
 from movenet.writers import read_json_lines
 
 T = TypeVar("T")
@@ -107,6 +109,24 @@ def is_open(display: str) -> bool:
     return bool(shown(display)[-1].all())
 
 
+def view(clip: str, poses: Poses, *, mirrored: bool = False) -> np.ndarray:
+    """A frame of the clip with its people drawn; in the mirror, too, ids can be read."""
+    assert poses.frame_index is not None
+    with open_source(clip) as source:
+        picture = next(islice(source, poses.frame_index, None)).image
+    points = poses.keypoints
+    if mirrored:
+        picture = np.ascontiguousarray(np.fliplr(picture))
+        points = np.array([SIZE[1], 0], np.float32) + points * np.array([-1, 1], np.float32)
+    return draw(
+        picture,
+        points,
+        poses.keypoint_scores,
+        keypoint_threshold=0.2,
+        ids=poses.ids,
+    )
+
+
 def snapshot() -> tuple[int, np.ndarray] | None:
     """The frame that was saved last, and its picture."""
     for path in sorted(Path().glob("snapshot_*.png"))[-1:]:
@@ -134,20 +154,22 @@ def test_the_window_shows_the_skeleton_and_obeys_its_keys(
         until(lambda: is_open(display), process)
         keyboard.press("space", "s")
         number, picture = until(snapshot, process)
+        np.testing.assert_array_equal(picture, view(clip, poses[number]))
         until(lambda: (shown(display) == picture).all(), process)
         assert_skeleton(shown(display), poses[number])
         assert not on_screen(display)[SIZE[0] :].any()
         keyboard.press("m")
-        until(lambda: (shown(display) == picture[:, ::-1]).all(), process)
+        turned = view(clip, poses[number], mirrored=True)
+        until(lambda: (shown(display) == turned).all(), process)
         assert_skeleton(shown(display), poses[number], mirrored=True)
         keyboard.press("space")
-        until(lambda: (shown(display) != picture[:, ::-1]).any(), process)  # it goes on
+        until(lambda: (shown(display) != turned).any(), process)  # it goes on
         keyboard.press("space", "s", "q")
         out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (0, "")
-    last, view = snapshot() or (0, picture)
+    last, saved = snapshot() or (0, picture)
     assert last > number
-    assert_skeleton(view, poses[last], mirrored=True)
+    np.testing.assert_array_equal(saved, view(clip, poses[last], mirrored=True))
     if command is DEMO:
         assert re.fullmatch(r"Average FPS: \d+\.\d\d\n", out)
     else:
@@ -161,7 +183,7 @@ def test_the_mirror_is_for_the_window_only_and_q_leaves_whole_files(
     with running(display, *TRACK, "--mirror", *files, clip) as process:
         until(lambda: is_open(display), process)
         keyboard.press("space", "s")
-        number, view = until(snapshot, process)
+        number, seen = until(snapshot, process)
         keyboard.press("m", "m", "m", "space")
         until(lambda: Path("a.jsonl").read_bytes().count(b"\n") > number + 5, process)
         keyboard.press("q")
@@ -171,14 +193,14 @@ def test_the_mirror_is_for_the_window_only_and_q_leaves_whole_files(
     assert expected.read_bytes().startswith(lines)
     assert lines.endswith(b"\n")
     poses = list(read_json_lines("a.jsonl")[1])
-    assert_skeleton(view, poses[number], mirrored=True)
+    assert_skeleton(seen, poses[number], mirrored=True)
     assert out.startswith(f"{len(poses)} frames, 1 person")
     assert pandas.read_csv("a.csv")["frame"].tolist()[-1] == len(poses) - 1
     assert len(pandas.read_json("a.json")) == len(poses)
     with av.open("a.mp4") as movie:
         drawn = [frame.to_ndarray(format="rgb24") for frame in movie.decode(video=0)]
     assert len(drawn) == len(poses)
-    assert difference(drawn[number], view[:, ::-1]) < difference(drawn[number], view) / 4
+    assert difference(drawn[number], seen[:, ::-1]) < difference(drawn[number], seen) / 4
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:

@@ -222,7 +222,31 @@ class PoseTracker:
         seen = self.estimator.find(chosen, regions, self.stopwatch)
         for row, poses in zip(rows, seen, strict=True):
             found[row] = poses
+        self._look_closer(pictures, places, found)
         return found
+
+    def _look_closer(
+        self,
+        pictures: Sequence[Pixels],
+        places: Sequence[CropRegion | None],
+        found: list[Poses],
+    ) -> None:
+        """On a crop at once, where somebody was found in a whole picture.
+
+        Else the first frame's keypoints would be worse than the next ones'. Google's rule has no
+        such look.
+        """
+        rows = [
+            row
+            for row, poses in enumerate(found)
+            if self.crop == "person"
+            and places[row] is None
+            and torso_seen(poses.keypoint_scores).any()
+        ]
+        crops = [refinement.crops(found[row], self.estimator.crop_shapes)[0] for row in rows]
+        closer = self.estimator.find([pictures[row] for row in rows], crops, self.stopwatch)
+        for row, poses in zip(rows, closer, strict=True):
+            found[row] = poses if len(poses) else found[row]
 
     def _place_of(self, crowd: Poses) -> CropRegion | None:
         """Where to look for the wanted one of the people whom the finder saw."""

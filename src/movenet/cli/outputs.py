@@ -2,6 +2,7 @@
 
 import argparse
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -15,10 +16,11 @@ from movenet.errors import MoveNetError
 from movenet.frame_folder import Pictures
 from movenet.movie import SUFFIXES, Movie
 from movenet.overlap import Behind
+from movenet.poses import Poses
 from movenet.sources.video import Video
 from movenet.stopwatch import Stopwatch
 from movenet.window import Window
-from movenet.writers import KINDS, Writer, open_writer
+from movenet.writers import KINDS, OpenPoseWriter, Writer, open_writer
 from movenet.writers.trc import TrcWriter
 
 if TYPE_CHECKING:
@@ -79,7 +81,8 @@ class Outputs:
         with self.stopwatch("write"):
             events = [event._asdict() for event in step.events]
             for each in self.writers:
-                each.write(step.poses, events=events)
+                poses = unfilled(step) if isinstance(each, OpenPoseWriter) else step.poses
+                each.write(poses, events=events)
             if self.plot:
                 self.plot.add(step.raw, step.poses)
             if self.behind:
@@ -99,21 +102,29 @@ class Outputs:
     def _show(self, step: "Step") -> bool:
         """Show a frame and obey the keys -> whether to go on."""
         assert self.window is not None
-        drawn = step.poses.draw(step.frame.image, keypoint_threshold=self.threshold)
-        paused = False
+        view, paused = self._view(step), False
         while True:
-            view = np.ascontiguousarray(drawn[:, ::-1]) if self.mirrored else drawn
             key = self.window.show(view, wait_s=None if paused else TICK_S)
             if key in ("q", "escape") or self.window.closed:
                 return False
             if key == "m":
                 self.mirrored = not self.mirrored
+                view = self._view(step)
             elif key == "space":
                 paused = not paused
             elif key == "s":
                 self._snapshot(view, step)
             if not paused:
                 return True
+
+    def _view(self, step: "Step") -> Pixels:
+        """A frame as the window shows it; in the mirror, too, ids can be read."""
+        picture, poses = step.frame.image, step.poses
+        if self.mirrored:
+            picture = np.ascontiguousarray(picture[:, ::-1])
+            turned = poses.keypoints * (-1.0, 1.0) + (picture.shape[1], 0)
+            poses = replace(poses, keypoints=turned.astype(np.float32))
+        return poses.draw(picture, keypoint_threshold=self.threshold)
 
     def _snapshot(self, view: Pixels, step: "Step") -> None:
         path = Path(f"snapshot_{step.frame.index:06d}.png")
@@ -147,6 +158,20 @@ class Outputs:
         if self.made:
             lines.append(f"made {', '.join(map(str, self.made))}")
         return "\n".join(lines)
+
+
+def unfilled(step: "Step") -> Poses:
+    """With the networks' own scores where smoothing has filled a gap.
+
+    Pose2Sim fills gaps itself, in space, and would take a guess of ours for a sight.
+    """
+    poses, raw = step.poses, step.raw
+    assert poses.ids is not None
+    assert raw.ids is not None
+    own = dict(zip(raw.ids.tolist(), raw.keypoint_scores, strict=True))
+    scores = [own.get(number, np.zeros(17, np.float32)) for number in poses.ids.tolist()]
+    least = np.minimum(poses.keypoint_scores, np.array(scores, np.float32).reshape(-1, 17))
+    return replace(poses, keypoint_scores=least)
 
 
 def choose(args: argparse.Namespace, source: "Source") -> None:
