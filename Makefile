@@ -6,7 +6,7 @@
 #   make golden    the parity tests' files, from Google's graphs (see CONTRIBUTING.md)
 #   make weights   the shipped weights and their manifest, from Google's files
 #   make engines   the shipped LiteRT files, from the shipped weights
-#   make readme    the picture and the table of README.md
+#   make readme    the picture and the table of README.md      make notebook  its outputs
 #   make dist      the wheel and the source archive    make resolve    can other Pythons install it?
 
 PYTHON ?= python3
@@ -15,7 +15,7 @@ MADE := .venv/made
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := demo
-.PHONY: setup demo test check fix golden weights engines readme dist resolve screen
+.PHONY: setup demo test check fix golden weights engines readme notebook dist resolve screen
 
 setup: $(MADE) screen
 
@@ -67,6 +67,9 @@ engines: $(MADE)
 
 readme: $(MADE)
 	$(BIN)/python scripts/make_readme.py
+
+notebook: $(MADE)
+	$(BIN)/python scripts/make_notebook.py
 
 dist: $(MADE)
 	$(BIN)/python -m build --no-isolation

@@ -71,7 +71,7 @@ def main() -> int:
             parser.error(f"{options.videos}: no {' or '.join(SUFFIXES)} is there")
         machine = asdict(this_machine())
         rows = [row for path in paths for row in rows_of(path, options.seconds)]
-        report = {"machine": machine, "threads": THREADS, "rows": rows}
+        report = {"machine": machine, "threads": THREADS, "seconds": options.seconds, "rows": rows}
         RESULTS.write_text(json.dumps(report, indent=1) + "\n")
     print(tables(json.loads(RESULTS.read_text())))
     return 0

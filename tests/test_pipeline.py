@@ -1,5 +1,6 @@
 """track and track_many: sources in, frames with their people out."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import clips
@@ -9,8 +10,9 @@ from scenes import people, scene, walk
 
 import movenet
 from movenet import MoveNetError, Poses, VideoError
+from movenet.frame import Frame
 from movenet.offline import smoothed
-from movenet.pipeline import longest_id, steps
+from movenet.pipeline import Step, longest_id, steps
 from movenet.pose_tracker import PoseTracker
 from movenet.sources import open_source
 
@@ -136,9 +138,6 @@ def test_time_counts_for_the_longest() -> None:
             np.zeros((len(people), 17, 2)), np.ones((len(people), 17)), image_size=(500, 500),
             boxes=boxes, ids=[number for number, _ in people], timestamp_s=at_s,
         )  # fmt: skip
-        from movenet.frame import Frame
-        from movenet.pipeline import Step
-
         return Step(Frame(np.zeros((1, 1, 3), np.uint8), 0, at_s), poses, [], poses)
 
     run = [step(0, (1, 10)), step(0.1, (1, 10), (2, 20)), *(step(at, (1, 10)) for at in (1, 2))]
@@ -161,6 +160,28 @@ def test_what_reads_twice_refuses_a_stream(options: dict, message: str) -> None:
     tracker = PoseTracker("multipose")
     with pytest.raises(ValueError, match=f"camera 0: {message}"):
         next(steps(Live(), tracker, **options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_camera_is_not_read_ahead(live: bool) -> None:
+    """A frame that waits is an old frame."""
+    made = []
+
+    class Camera:
+        name, rate, count = "camera 0", None, None
+
+        def __iter__(self) -> Iterator[Frame]:
+            for number, image in enumerate(walk(9)):
+                made.append(number)
+                yield Frame(image, number, number / RATE)
+
+    camera = Camera()
+    camera.live = live  # type: ignore[attr-defined]
+    run = steps(camera, PoseTracker("lightning"))  # type: ignore[arg-type]
+    for _ in range(3):
+        next(run)
+    assert (len(made) == 3) == live
+    run.close()  # type: ignore[attr-defined]
 
 
 def test_the_longest_is_one_of_several_people(clip: Path) -> None:

@@ -21,12 +21,17 @@ def skeleton() -> np.ndarray:
     return (points - points[11:13].mean(0)) * 200 / np.ptp(points[:, 1])
 
 
-def frame(*people: np.ndarray, at_s: float, scores: list[float] | None = None) -> Poses:
+def frame(
+    *people: np.ndarray,
+    at_s: float,
+    scores: list[float] | None = None,
+    size: tuple[int, int] = SIZE,
+) -> Poses:
     """A frame with these people's keypoints (17, 2)."""
     return Poses.from_arrays(
         np.array(people).reshape(-1, 17, 2),
         np.tile(SCORES, (len(people), 1)),
-        image_size=SIZE,
+        image_size=size,
         scores=scores or [0.9] * len(people),
         timestamp_s=at_s,
     )
@@ -96,10 +101,12 @@ def test_size_and_orientation_of_the_picture_do_not_matter(factor: float, turned
     def walked(scale: float, turn: bool) -> list[list[int]]:
         tracker = Tracker()
         places = (body + steps[:, None]) * scale
-        if turn:
-            places = places[..., ::-1] * (-1, 1)
+        size = (round(900 * scale), round(1200 * scale))
+        if turn:  # clockwise
+            places, size = np.stack([size[0] - places[..., 1], places[..., 0]], 2), size[::-1]
         return [
-            ids(tracker(frame(points, at_s=number / 10))) for number, points in enumerate(places)
+            ids(tracker(frame(points, at_s=number / 10, size=size)))
+            for number, points in enumerate(places)
         ]
 
     assert walked(factor, turned) == walked(1.0, False)
@@ -236,3 +243,15 @@ def test_three_keypoints_are_too_few_to_tell(skeleton: np.ndarray) -> None:
         second.boxes[0] = (900, 100, 1000, 300)
         numbers.append(ids(tracker(second)))
     assert numbers == [[2], [1]]
+
+
+def test_who_leaves_the_picture_and_comes_back_there_is_the_same(skeleton: np.ndarray) -> None:
+    tracker, steps = Tracker(), np.arange(30)
+    way = [60 - 6 * step for step in steps]  # px of the middle of the hips; gone from -60 on
+    at_s, seen = 0.0, []
+    for x in [*way, *[-200] * 8, *way[::-1]]:
+        body = [skeleton + np.array([x, 400])] if x > -60 else []
+        seen.append(ids(tracker(frame(*body, at_s=at_s))))
+        at_s += 1 / 30
+    assert seen[30] == []
+    assert {number for numbers in seen for number in numbers} == {1}

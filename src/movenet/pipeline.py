@@ -1,8 +1,8 @@
 """From a source to its people, frame by frame: the data path as one loop."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from typing import Any, Literal, NamedTuple, Union
 
 from movenet.errors import VideoError
@@ -77,9 +77,7 @@ def track_many(
         opened = [
             stack.enter_context(open_source(source, camera_size=camera_size)) for source in sources
         ]
-        streams = [ahead(source, AHEAD) for source in opened]
-        for stream in streams:
-            stack.callback(stream.close)
+        streams = [stack.enter_context(closing(frames_of(source))) for source in opened]
         memories = [tracker.memory() for _ in sources]
         errors: list[VideoError] = []
         while True:
@@ -152,13 +150,15 @@ def steps(
 def one_pass(source: Source, tracker: PoseTracker, watch: Watch) -> Iterator[Step]:
     """The stages of every frame, while the next ones are decoded."""
     memory = tracker.memory()
-    frames = ahead(source, AHEAD)
-    try:
+    with closing(frames_of(source)) as frames:
         for frame in tracker.stopwatch.timed("read", watch(frames)):
             (poses,) = tracker.together([frame], [memory])
             yield Step(frame, poses, memory.tracker.events, memory.raw)
-    finally:
-        frames.close()
+
+
+def frames_of(source: Source) -> Generator[Frame, None, None]:
+    """Of a file, decoded ahead; of a camera or stream the newest, which waits for nobody."""
+    yield from source if source.live else ahead(source, AHEAD)
 
 
 def without_lag(source: Source, tracker: PoseTracker, watch: Watch) -> Iterator[Step]:
@@ -171,7 +171,7 @@ def without_lag(source: Source, tracker: PoseTracker, watch: Watch) -> Iterator[
         raw.append(step.poses)
         events.append(step.events)
     steady = smoothed(raw, keypoint_threshold=tracker.estimator.keypoint_threshold)
-    for row, frame in enumerate(watch(ahead(source, AHEAD))):
+    for row, frame in enumerate(watch(frames_of(source))):
         yield Step(frame, steady[row], events[row], raw[row])
 
 

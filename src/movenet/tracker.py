@@ -69,10 +69,10 @@ class Track:
         """x1, y1, x2, y2 px, (4,)."""
         return np.concatenate([self.middle - self.sides / 2, self.middle + self.sides / 2])
 
-    def move(self, time_s: float) -> None:
-        """On to that time, as they went."""
+    def move(self, time_s: float, image_size: tuple[int, int]) -> None:
+        """On to that time, as they went, but not out of the picture: who left may come back."""
         step = time_s - self.now_s
-        self.middle = self.middle + self.velocity * step
+        self.middle = np.clip(self.middle + self.velocity * step, 0.0, image_size[::-1])
         change = np.square(CHANGE * self.sides.max())
         pushed = np.array([[step**3 / 3, step**2 / 2], [step**2 / 2, step]])
         goes = np.array([[1.0, step], [0.0, 1.0]])
@@ -130,7 +130,7 @@ class Tracker:
         self._forget(time_s)
         ids = np.zeros(len(poses), np.int64)
         for track in self.tracks:
-            track.move(time_s)
+            track.move(time_s, poses.image_size)
         for row, person in self._pairs(poses):
             self._see(self.tracks[row], poses, person)
             ids[person] = self.tracks[row].id

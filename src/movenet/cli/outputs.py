@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from movenet import __version__, images
+from movenet import __version__
 from movenet.cli.predict import counted, make_folder
+from movenet.cli.view import View
 from movenet.errors import MoveNetError
 from movenet.frame_folder import Pictures
 from movenet.movie import SUFFIXES, Movie
@@ -19,7 +19,6 @@ from movenet.overlap import Behind
 from movenet.poses import Poses
 from movenet.sources.video import Video
 from movenet.stopwatch import Stopwatch
-from movenet.window import Window
 from movenet.writers import KINDS, OpenPoseWriter, Writer, open_writer
 from movenet.writers.trc import TrcWriter
 
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
 
 FOLDER = Path("poses")  # of a file's results, where nothing else is said
 BEHIND = 4  # frames that wait to be drawn and encoded
-TICK_S = 0.001  # how long the window waits for a key, frame by frame
-
-Pixels = NDArray[np.uint8]
 
 
 class Outputs:
@@ -40,14 +36,14 @@ class Outputs:
 
     def __init__(self, args: argparse.Namespace, source: "Source") -> None:
         """Open what the options name. Raises MoveNetError for what cannot be."""
-        self.threshold, self.mirrored = args.threshold, args.mirror
+        self.threshold = args.threshold
         self.frames, self.ids, self.times_lost = 0, set[int](), 0
         self.stopwatch = Stopwatch()  # of what goes on beside the tracking
         self.made: list[Path] = []
         self.writers: list[Writer] = []
         self.behind: Behind[Step] | None = None
         self.plot: KeypointPlot | None = None
-        self.window: Window | None = None
+        self.view: View | None = None
         choose(args, source)
         with ExitStack() as stack:
             self._open(args, source, stack)
@@ -70,7 +66,10 @@ class Outputs:
                 stack.enter_context(self.sink)
             self.behind = stack.enter_context(Behind(self._save, BEHIND))
         if args.show:
-            self.window = stack.enter_context(Window("movenet"))
+            self.view = View(
+                keypoint_threshold=self.threshold, mirrored=args.mirror, live=source.live
+            )
+            stack.enter_context(self.view)
 
     def put(self, step: "Step") -> bool:
         """Write and show a frame -> whether to go on."""
@@ -87,7 +86,7 @@ class Outputs:
                 self.plot.add(step.raw, step.poses)
             if self.behind:
                 self.behind.put(step)
-        return self._show(step) if self.window else True
+        return self.view.put(step) if self.view else True
 
     def _save(self, step: "Step") -> None:
         """Beside the tracking, in a thread: draw a frame and encode it."""
@@ -98,38 +97,6 @@ class Outputs:
                 self.sink.write(drawn, step.frame.timestamp_s)
             else:
                 self.sink.write(drawn, step.frame.index)
-
-    def _show(self, step: "Step") -> bool:
-        """Show a frame and obey the keys -> whether to go on."""
-        assert self.window is not None
-        view, paused = self._view(step), False
-        while True:
-            key = self.window.show(view, wait_s=None if paused else TICK_S)
-            if key in ("q", "escape") or self.window.closed:
-                return False
-            if key == "m":
-                self.mirrored = not self.mirrored
-                view = self._view(step)
-            elif key == "space":
-                paused = not paused
-            elif key == "s":
-                self._snapshot(view, step)
-            if not paused:
-                return True
-
-    def _view(self, step: "Step") -> Pixels:
-        """A frame as the window shows it; in the mirror, too, ids can be read."""
-        picture, poses = step.frame.image, step.poses
-        if self.mirrored:
-            picture = np.ascontiguousarray(picture[:, ::-1])
-            turned = poses.keypoints * (-1.0, 1.0) + (picture.shape[1], 0)
-            poses = replace(poses, keypoints=turned.astype(np.float32))
-        return poses.draw(picture, keypoint_threshold=self.threshold)
-
-    def _snapshot(self, view: Pixels, step: "Step") -> None:
-        path = Path(f"snapshot_{step.frame.index:06d}.png")
-        images.save(view, path)
-        self.made.append(path)
 
     def close(self) -> None:
         """Finish everything; again is no error."""
@@ -155,8 +122,9 @@ class Outputs:
             if each:
                 parts = (f"{name} {spent:.1f}" for name, spent in each.items())
                 lines.append(f"{words}: {', '.join(parts)}")
-        if self.made:
-            lines.append(f"made {', '.join(map(str, self.made))}")
+        made = self.made + (self.view.snapshots if self.view else [])
+        if made:
+            lines.append(f"made {', '.join(map(str, made))}")
         return "\n".join(lines)
 
 
