@@ -163,7 +163,7 @@ def apart(frames: Sequence[Poses], slow: dict[int, Poses]) -> float | None:
 
 def tables(report: dict[str, Any]) -> str:
     """Markdown: of several people, and of one."""
-    named = {True: [], False: []}  # type: dict[bool, list[dict[str, Any]]]
+    named: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     for row in report["rows"]:
         named[row["way"] in SEVERAL].append(row)
     return f"{several_table(named[True])}\n\n{one_table(named[False])}\n"

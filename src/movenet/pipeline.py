@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, Union
 from movenet.errors import VideoError
 from movenet.frame import Frame
 from movenet.overlap import ahead
-from movenet.pose_tracker import PoseTracker
+from movenet.pose_tracker import Memory, PoseTracker
 from movenet.poses import Poses
 from movenet.sources import Source, open_source
 from movenet.target import Target, parse
@@ -148,12 +148,22 @@ def steps(
 
 
 def one_pass(source: Source, tracker: PoseTracker, watch: Watch) -> Iterator[Step]:
-    """The stages of every frame, while the next ones are decoded."""
+    """The stages of every frame, while the next ones are decoded and first looked at."""
     memory = tracker.memory()
     with closing(frames_of(source)) as frames:
-        for frame in tracker.stopwatch.timed("read", watch(frames)):
-            (poses,) = tracker.together([frame], [memory])
-            yield Step(frame, poses, memory.tracker.events, memory.raw)
+        timed = tracker.stopwatch.timed("read", watch(frames))
+        with closing(looks_of(timed, tracker, memory, live=source.live)) as looks:
+            for frame, found in looks:
+                (poses,) = tracker.follow([frame], [found], [memory])
+                yield Step(frame, poses, memory.tracker.events, memory.raw)
+
+
+def looks_of(
+    frames: Iterable[Frame], tracker: PoseTracker, memory: Memory, *, live: bool
+) -> Generator[tuple[Frame, Poses], None, None]:
+    """Frames and who is in them; MultiPose looks at the next frame of a file meanwhile."""
+    looks = ((frame, tracker.look([frame], [memory])[0]) for frame in frames)
+    yield from ahead(looks, 1) if tracker.estimator.several and not live else looks
 
 
 def frames_of(source: Source) -> Generator[Frame, None, None]:

@@ -165,7 +165,26 @@ class PoseTracker:
 
     def together(self, frames: Sequence[Frame], memories: Sequence[Memory]) -> list[Poses]:
         """A frame of each of several streams, through the networks in one batch."""
-        found = self._found(frames, memories)
+        return self.follow(frames, self.look(frames, memories), memories)
+
+    def look(self, frames: Sequence[Frame], memories: Sequence[Memory]) -> list[Poses]:
+        """The first look alone: who is in each frame. MultiPose needs no memory for it."""
+        pictures = [frame.image for frame in frames]
+        if self.estimator.several:
+            seen = self.estimator.find(pictures, None, self.stopwatch)
+            if self.estimator.second is None:
+                seen = [self.estimator.trusted(poses) for poses in seen]
+        else:
+            seen = self._followed(pictures, memories)
+        return [
+            replace(poses, frame_index=frame.index, timestamp_s=frame.timestamp_s)
+            for poses, frame in zip(seen, frames, strict=True)
+        ]
+
+    def follow(
+        self, frames: Sequence[Frame], found: Sequence[Poses], memories: Sequence[Memory]
+    ) -> list[Poses]:
+        """The rest: what was found in each frame, with ids, looked at again, and steadied."""
         with self.stopwatch("track"):
             known = [
                 memory.aim(memory.tracker(poses), memory.tracker.events)
@@ -191,20 +210,6 @@ class PoseTracker:
             memory.follower.reset()  # the finder sees the whole picture
         else:
             memory.follower.update(poses)
-
-    def _found(self, frames: Sequence[Frame], memories: Sequence[Memory]) -> list[Poses]:
-        """The first look at each frame, with its place and time."""
-        pictures = [frame.image for frame in frames]
-        if self.estimator.several:
-            seen = self.estimator.find(pictures, None, self.stopwatch)
-            if self.estimator.second is None:
-                seen = [self.estimator.trusted(poses) for poses in seen]
-        else:
-            seen = self._followed(pictures, memories)
-        return [
-            replace(poses, frame_index=frame.index, timestamp_s=frame.timestamp_s)
-            for poses, frame in zip(seen, frames, strict=True)
-        ]
 
     def _followed(self, pictures: Sequence[Pixels], memories: Sequence[Memory]) -> list[Poses]:
         """One person a picture, where the follower says or the finder has found them."""
