@@ -12,8 +12,6 @@ import time
 from movenet import cli
 from movenet.cli import track
 from movenet.cli.options import positive, share
-from movenet.cli.outputs import Outputs
-from movenet.sources import open_source
 
 MODELS = {"movenet_lightning": "lightning", "movenet_thunder": "thunder"}
 
@@ -35,6 +33,10 @@ def main() -> int:
 
 def show(args: argparse.Namespace) -> int:
     """Follow one person; the average counts everything from the first frame on, as it did."""
+    # In here, where a library that is missing is one line as well.
+    from movenet.cli.outputs import Outputs  # noqa: PLC0415
+    from movenet.sources import open_source  # noqa: PLC0415
+
     with open_source(args.source, camera_size=args.camera_size) as source:
         tracker = track.opened(args, source)
         with Outputs(args, source) as outputs:

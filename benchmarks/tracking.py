@@ -38,7 +38,8 @@ from movenet.tracker import Similarity, Tracker
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "tracking.json"
 CLIP, TRUTH = "opencv_vtest.avi", "opencv_vtest_mot_gt.txt"
-SIZES = (256, 384, 640)
+SIZES = (256, 640)
+REFINED = 256  # at which the second look is run too
 Rows = list[tuple[float, ...]]
 
 # ByteTrackTracker's arguments; its defaults first. What is not named stays as it is by default: a
@@ -99,8 +100,9 @@ def measured(videos: Path, python: Path) -> dict[str, Any]:
         for similarity in get_args(Similarity):
             tracker = Tracker(similarity, born=BORN)
             tracks[f"{size} {similarity}, one look"] = rows_of(map(tracker, frames))
-        again = (poses for _, poses in track(clip, refine="thunder", size=size, smooth="none"))
-        tracks[f"{size} oks, then thunder"] = rows_of(again)
+        if size == REFINED:
+            again = (poses for _, poses in track(clip, refine="thunder", size=size, smooth="none"))
+            tracks[f"{size} oks, then thunder"] = rows_of(again)
         print(f"{CLIP} at {size}: followed", file=sys.stderr, flush=True)
     truth = truth_of(videos / TRUTH)
     with open_source(clip) as source:

@@ -162,13 +162,14 @@ def test_a_broken_clip_is_named_and_its_good_part_done(
         (["missing.mp4"], 1, "missing.mp4: no such file"),
         (["CLIP", "--save", "a.avi"], 1, "--save a.avi: videos are saved as .mp4"),
         (["CLIP", "--save", "CLIP"], 1, "is what is read; name another file"),
+        (["CLIP", "--json", "a", "--csv", "a"], 1, "--csv a: is --json too; name another file"),
         (["CLIP", "--json", "no/a.jsonl"], 1, "no/a.jsonl"),
         (["CLIP", "--plot", "a.txt"], 1, "a.txt: plots are saved as .png, .svg or .pdf"),
         (["CLIP", "--target", "left"], 2, "target must be center, largest, longest, id:N or box:"),
         (["CLIP", "--model", "thunder", "--target", "largest"], 2, "take multipose"),
         (["CLIP", "--model", "thunder", "--size", "256"], 2, "size is that of MultiPose's input"),
         (["CLIP", "--no-refine", "--refine-with", "thunder"], 2, "--no-refine leaves out"),
-        (["CLIP", "--end", "0"], 2, "end_s"),
+        (["CLIP", "--end", "0"], 2, "--end 0: must be after --start 0"),
     ],
 )
 def test_what_cannot_be_is_one_line(
@@ -251,6 +252,27 @@ def test_the_help_names_every_format(capsys: pytest.CaptureFixture[str]) -> None
         "rtsp",
     ):
         assert word in out
+
+
+def test_the_summary_names_what_is_there(clip: str, capsys: pytest.CaptureFixture[str]) -> None:
+    nobody = ["--no-refine", "--target", "box:600,0,610,9"]
+    assert main(["track", clip, "--trc", "a.trc", *nobody]) == 0
+    assert "made" not in capsys.readouterr().out  # nobody: OpenSim takes no empty file
+    assert main(["track", clip, "--no-refine", "--trc", "b.trc"]) == 0
+    assert capsys.readouterr().out.endswith("made b.trc\n")
+
+
+def test_a_pattern_names_its_results_after_the_folder(clip: str) -> None:
+    Path("walk one").mkdir()
+    images.save(walk(1)[0], "walk one/1.png")
+    assert track("walk one/*.png") == 0
+    assert sorted(path.name for path in Path("poses").iterdir()) == ["walk one.csv", "walk one.mp4"]
+
+
+def test_an_old_result_stays_where_the_run_cannot_begin(clip: str) -> None:
+    Path("old.jsonl").write_text("old")
+    assert track(clip, "--json", "old.jsonl", "--coco", "no/such/folder.json") == 1
+    assert Path("old.jsonl").read_text() == "old"
 
 
 def test_openpose_files_have_no_guesses() -> None:

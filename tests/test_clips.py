@@ -130,7 +130,7 @@ def test_one_person_is_followed_past_an_onlooker_and_a_skeleton(view: int) -> No
     frames = list(follow(f"pose2sim_single_cam0{view}.mp4", model="lightning", stride=2))
     assert sightings(frames) == {1: [frame.index for frame in frames]}
     away = [under_the_cap(frame)[1] for frame in frames]
-    assert np.median(away) < 0.1
+    assert np.median(away) < 0.15
     assert max(away) < 0.3
 
 

@@ -3,6 +3,7 @@
 import http.server
 import re
 import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -18,9 +19,11 @@ import benchmark
 import get_test_images
 import image_demo
 import webcam_demo
-from movenet import PoseEstimator, VideoError, pictures
-from movenet.cli import outputs
+from movenet import PoseEstimator, VideoError, pictures, sources
 from movenet.draw import LEFT, RIGHT
+from movenet.window import Window
+
+ROOT = Path(webcam_demo.__file__).resolve().parent
 
 
 @pytest.fixture(autouse=True)
@@ -192,12 +195,19 @@ class Wall:
 WALLS: list[Wall] = []
 
 
+def hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wall in the window's place."""
+    for name, what in vars(Wall).items():
+        if callable(what) or name == "closed":
+            monkeypatch.setattr(Window, name, what)
+
+
 @pytest.mark.parametrize("model", ["movenet_lightning", "movenet_thunder"])
 def test_webcam_demo_shows_a_video_in_the_camera_s_place_and_says_the_average(
     model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clips.write(Path("walk.mp4"), walk(6))
-    monkeypatch.setattr(outputs, "Window", Wall)
+    hang(monkeypatch)
     opened = webcam_demo.track.opened
     trackers = []
     monkeypatch.setattr(
@@ -226,7 +236,7 @@ def test_webcam_demo_draws_what_is_over_the_threshold(
     threshold: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clips.write(Path("walk.mp4"), walk(3))
-    monkeypatch.setattr(outputs, "Window", Wall)
+    hang(monkeypatch)
     assert call(webcam_demo, monkeypatch, "--cam_id", "walk.mp4", "--conf_thres", threshold) == 0
     coloured = [(picture == LEFT).all(-1).any() for picture in WALLS[-1].shown]
     assert coloured == [threshold == "0"] * 3
@@ -241,7 +251,7 @@ def test_webcam_demo_asks_the_camera_for_a_size(
         asked.append((source, camera_size))
         raise VideoError("camera: busy")
 
-    monkeypatch.setattr(webcam_demo, "open_source", busy)
+    monkeypatch.setattr(sources, "open_source", busy)
     assert call(webcam_demo, monkeypatch) == 1
     options = ["--cam_id", "3", "--cam_width", "640", "--cam_height", "480"]
     assert call(webcam_demo, monkeypatch, *options) == 1
@@ -257,3 +267,17 @@ def test_webcam_demo_without_its_camera_says_so_in_a_line(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert re.fullmatch(rf"movenet: (camera )?{source}: [^\n]+\n", captured.err)
+
+
+@pytest.mark.parametrize("module", ["av", "scipy.optimize"])
+def test_webcam_demo_without_the_libraries_of_videos_says_so_in_a_line(module: str) -> None:
+    clips.write(Path("walk.mp4"), walk(2))
+    program = (
+        f"import sys; sys.modules[{module!r}] = None; sys.path.insert(0, {str(ROOT)!r}); "
+        "import webcam_demo; sys.exit(webcam_demo.main())"
+    )
+    command = [sys.executable, "-c", program, "--cam_id", "walk.mp4"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    remedy = re.escape('pip install "movenet-pytorch[video]"')
+    assert re.fullmatch(rf"movenet: [^\n]+ {remedy}\n", done.stderr)

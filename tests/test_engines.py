@@ -3,9 +3,11 @@
 Those that need an export of half a minute are marked slow; what goes wrong is tried on small files.
 """
 
+import gc
 import subprocess
 import sys
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
@@ -575,3 +577,36 @@ def test_many_threads_prepare_no_more_than_a_batch_needs(monkeypatch: pytest.Mon
     engine = LiteRTEngine(weights.FOLDER / "lightning.tflite", threads=256)
     engine(np.zeros((2, 192, 96, 3), np.uint8))
     assert 1 <= len(made) <= 2
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("uncollected")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_engine_that_nobody_holds_is_freed_at_once(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its interpreters take 100 MB, which the garbage collector does not count."""
+    made: list[weakref.ref[object]] = []
+    known = Runner._made
+
+    def noted(runner: Runner) -> object:
+        interpreter = known(runner)
+        made.extend([weakref.ref(runner), weakref.ref(interpreter)])
+        return interpreter
+
+    monkeypatch.setattr(Runner, "_made", noted)
+    engine = LiteRTEngine(weights.FOLDER / "lightning.tflite", threads=threads)
+    made.append(weakref.ref(engine))
+    for count in (1, 2):
+        engine(pictures(count, (192, 96)))
+    assert len(made) >= 3
+    assert all(each() is not None for each in made)
+    del engine
+    assert [each() for each in made if each() is not None] == []

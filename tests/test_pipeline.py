@@ -12,7 +12,7 @@ import movenet
 from movenet import MoveNetError, Poses, VideoError
 from movenet.frame import Frame
 from movenet.offline import smoothed
-from movenet.pipeline import Step, longest_id, steps
+from movenet.pipeline import Kept, longest_id, steps
 from movenet.pose_tracker import PoseTracker
 from movenet.sources import open_source
 
@@ -132,18 +132,62 @@ def test_the_longest_is_followed_from_the_first_frame_to_the_last(two: Path) -> 
 def test_time_counts_for_the_longest() -> None:
     """A tall person for one frame, a small one for ten."""
 
-    def step(at_s: float, *people: tuple[int, float]) -> object:
+    def kept(at_s: float, *people: tuple[int, float]) -> Kept:
         boxes = [[0, 0, side, side] for _, side in people]
         poses = Poses.from_arrays(
             np.zeros((len(people), 17, 2)), np.ones((len(people), 17)), image_size=(500, 500),
             boxes=boxes, ids=[number for number, _ in people], timestamp_s=at_s,
         )  # fmt: skip
-        return Step(Frame(np.zeros((1, 1, 3), np.uint8), 0, at_s), poses, [], poses)
+        return Kept(at_s, poses, [], poses)
 
-    run = [step(0, (1, 10)), step(0.1, (1, 10), (2, 20)), *(step(at, (1, 10)) for at in (1, 2))]
-    assert longest_id(iter(run)) == 1  # type: ignore[arg-type]
-    assert longest_id(iter(run[:2])) == 2  # type: ignore[arg-type]
-    assert longest_id(iter([])) == 0
+    run = [kept(0, (1, 10)), kept(0.1, (1, 10), (2, 20)), *(kept(at, (1, 10)) for at in (1, 2))]
+    assert longest_id(run) == 1
+    assert longest_id(run[:2]) == 2
+    assert longest_id([]) == 0
+
+
+class Growing:
+    """A file that has other frames when it is read again, and breaks off where it is told to."""
+
+    name, live, rate, count = "clip.mp4", False, None, None
+
+    def __init__(self, *lengths: int, breaks: bool = False) -> None:
+        self.lengths, self.breaks = list(lengths), breaks
+
+    def __iter__(self) -> Iterator[Frame]:
+        for number, image in enumerate(walk(self.lengths.pop(0))):
+            yield Frame(image, number, number / RATE)
+        if self.breaks:
+            self.breaks = False
+            raise VideoError("clip.mp4: breaks off")
+
+
+@pytest.mark.parametrize(("first", "second", "given"), [(4, 6, 4), (6, 4, 4)])
+def test_a_file_that_changes_between_two_readings_gives_the_shorter(
+    first: int, second: int, given: int
+) -> None:
+    run = steps(Growing(first, second), PoseTracker("lightning"), smooth="offline")  # type: ignore[arg-type]
+    assert [step.frame.index for step in run] == list(range(given))
+
+
+def test_an_error_of_the_first_reading_comes_last() -> None:
+    source, seen = Growing(4, 6, breaks=True), []
+    run = steps(source, PoseTracker("lightning"), smooth="offline")  # type: ignore[arg-type]
+    with pytest.raises(VideoError, match="breaks off"):
+        seen.extend(run)
+    assert len(seen) == 4
+
+
+def test_a_target_has_the_id_that_it_has_in_a_run_without_one(two: Path) -> None:
+    """With a second look too, which looks for everybody who is missing."""
+    options = {"smooth": "none", "refine": "thunder"}
+    plain = [poses for _, poses in movenet.track(two, **options)]  # type: ignore[arg-type]
+    for number in (1, 2):
+        alone = [poses for _, poses in movenet.track(two, target=f"id:{number}", **options)]  # type: ignore[arg-type]
+        for poses, everybody in zip(alone, plain, strict=True):
+            assert everybody.ids is not None
+            expected = everybody[everybody.ids == number]
+            np.testing.assert_array_equal(poses.keypoints, expected.keypoints)
 
 
 @pytest.mark.parametrize(

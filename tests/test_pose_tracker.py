@@ -8,7 +8,7 @@ from scenes import people, scene, walk
 
 from movenet import PoseEstimator, Poses, PoseTracker
 from movenet.frame import Frame
-from movenet.pose_tracker import joined, recovered
+from movenet.recovery import joined, recovered
 from movenet.tracker import Event, Tracker
 
 RATE = 30
@@ -115,7 +115,7 @@ def test_two_keep_their_ids_and_each_gets_a_second_look() -> None:
         assert 0.05 < np.abs(one - other).mean() < 20
 
 
-def test_a_target_is_the_only_one_who_is_followed_and_refined() -> None:
+def test_a_target_is_the_only_one_who_is_given() -> None:
     frame = scene((people("two_people", 300), 20, 40))
     for target, side in (("box:20,40,220,340", -1), ("box:300,40,540,340", 1)):
         tracker = PoseTracker("multipose", smooth="none", refine=True, target=target)
@@ -139,6 +139,35 @@ def test_a_finder_finds_who_is_far_from_the_middle() -> None:
     found = followed(tracker, [frame, frame, EMPTY, EMPTY, frame])
     assert [ids(poses) for poses in found] == [[1], [1], [], [], [1]]
     assert all(480 < shoulders_x(poses) < 600 for poses in found if len(poses))
+
+
+def test_who_comes_back_elsewhere_is_found_without_the_box() -> None:
+    left, right = scene((people(height=200), 60, 150)), scene((people(height=200), 420, 150))
+    for model, finder in (("lightning", "multipose"), ("multipose", None)):
+        tracker = PoseTracker(model, smooth="none", finder=finder, target="box:40,140,240,360")
+        tracker.reset()
+        seen = [len(tracker(left, timestamp_s=0.0)), len(tracker(EMPTY, timestamp_s=0.1))]
+        seen += [len(tracker(right, timestamp_s=2.0 + 0.1 * step)) for step in range(3)]
+        assert seen == [1, 0, 1, 1, 1], model
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": "multipose", "target": "center"},
+        {"model": "lightning", "target": "box:40,60,260,300"},
+    ],
+)
+def test_time_that_goes_back_begins_anew_with_a_target_too(options: dict) -> None:
+    tracker, frame = PoseTracker(**options, smooth="none"), walk(1)[0]
+    seen = [ids(tracker(frame, timestamp_s=at_s)) for at_s in (5.0, 5.04, 0.0, 0.04)]
+    assert seen == [[1], [1], [2], [2]]
+
+
+@pytest.mark.parametrize("at_s", [float("nan"), float("inf")])
+def test_a_time_is_a_number(lightning: PoseTracker, at_s: float) -> None:
+    with pytest.raises(ValueError, match="timestamp_s must be a time in seconds"):
+        lightning(EMPTY, timestamp_s=at_s)
 
 
 def test_streams_that_go_together_are_as_they_are_alone() -> None:
@@ -206,6 +235,7 @@ def test_an_id_goes_on_with_half_of_what_it_began_with() -> None:
         ({"smooth": "offline"}, "smooth must be live, google, none, not 'offline'"),
         ({"model": "lightning", "crop": "square"}, "'person' or 'google'"),
         ({"similarity": "giou"}, "'oks' or 'iou'"),
+        ({"person_threshold": 5.0}, "person_threshold must be from 0 to 1, not 5.0"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(options: dict, message: str) -> None:

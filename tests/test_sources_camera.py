@@ -77,6 +77,13 @@ def test_a_camera_is_asked_for_size_rate_and_a_short_buffer(fake):
     assert FakeCapture.last.properties[cv2.CAP_PROP_FPS] == 60
 
 
+@pytest.mark.parametrize("given", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_rate_that_cannot_be_is_none(fake, monkeypatch, given):
+    monkeypatch.setattr(fake, "get", lambda self, key: given)
+    with open_source(0) as source:
+        assert source.rate is None
+
+
 def test_only_the_newest_item_is_kept():
     ended = threading.Event()
 

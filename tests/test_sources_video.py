@@ -3,7 +3,6 @@
 import gc
 import os
 import threading
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from PIL import Image
 
 from movenet.errors import VideoError
 from movenet.sources import open_source
-from movenet.sources.clock import Clock
 from movenet.sources.span import Span
 
 CLIPS = Path(__file__).parents[2] / "shared" / "data" / "videos"
@@ -165,20 +163,6 @@ def test_frames_that_change_size_come_in_their_own(tmp_path):
 
 
 # ------------------------------------------------------------------------------------------- times
-
-TICKS = st.lists(st.none() | st.integers(-50, 50), min_size=1, max_size=20)
-
-
-@given(TICKS, st.sampled_from([5.0, 30.0, None]))
-def test_times_always_rise_and_those_that_rise_are_kept(ticks, rate):
-    clock = Clock(Fraction(1, 10), rate, 0)
-    times = [clock.seconds(tick) for tick in ticks]
-    step = 1 / (rate or 30)
-    for before, time, tick in zip(times, times[1:], ticks[1:], strict=False):
-        assert time > before
-        true = None if tick is None else tick / 10
-        assert time == (true if true is not None and true > before else before + step)
-    assert times[0] == max(0.0, (ticks[0] or 0) / 10)
 
 
 @given(st.integers(0, 40), st.integers(1, 40), st.integers(1, 7))

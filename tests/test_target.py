@@ -50,9 +50,10 @@ def test_another_word_is_refused_with_those_there_are(text: str) -> None:
         parse(text)
 
 
-def test_a_box_inside_out_is_refused() -> None:
+@pytest.mark.parametrize("text", ["box:50,0,10,100", "box:0,0,inf,inf", "box:0,0,nan,9"])
+def test_a_box_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="x1 must be below x2, and y1 below y2, in pixels"):
-        parse("box:50,0,10,100")
+        parse(text)
 
 
 def test_it_keeps_to_one_until_they_are_gone() -> None:
@@ -68,6 +69,23 @@ def test_it_keeps_to_one_until_they_are_gone() -> None:
     assert seen(1, 2) == []  # they are lost, and may come back
     assert seen(0, 1, 2) == [7]
     assert seen(1, 2, gone=7) == [9]
+
+
+def test_after_who_was_in_the_box_comes_the_nearest_to_them() -> None:
+    aim = Aim(parse("box:0,0,50,100"))
+    assert aim(people(0, 2), []).ids == [7]
+    assert aim(people(1, 2), [Event("gone", 7)]).ids == [8]  # nobody is in the box now
+    assert aim(people(0, 1, 2), []).ids == [8]
+
+
+def test_only_what_happened_to_the_target_is_told() -> None:
+    aim = Aim(Target("largest"))
+    aim(people(0, 1), [Event("new", 7), Event("new", 8)])
+    assert aim.events == [Event("new", 7)]
+    aim(people(0), [Event("lost", 8)])
+    assert aim.events == []
+    aim(people(2), [Event("gone", 7), Event("new", 9)])
+    assert aim.events == [Event("gone", 7), Event("new", 9)]
 
 
 def test_without_a_target_everybody_is_wanted() -> None:

@@ -282,3 +282,10 @@ def test_people_whom_nobody_can_tell_apart_are_a_callers_mistake(tmp_path: Path)
         untimed = Poses.from_arrays([], [], image_size=(9, 9), frame_index=0)
         with pytest.raises(ValueError, match="timestamp_s"):
             writer.write(untimed)
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.004, float("nan"), float("inf")])
+def test_a_scale_that_is_no_length_is_a_callers_mistake(tmp_path: Path, scale: float) -> None:
+    with pytest.raises(ValueError, match=f"metres_per_pixel: .* over 0, got {scale}$"):
+        TrcWriter(tmp_path / "clip.trc", metres_per_pixel=scale)
+    assert os.listdir(tmp_path) == []

@@ -108,6 +108,7 @@ class PoseEstimator:
         self.person_threshold = (
             finding.person_threshold if person_threshold is None else person_threshold
         )
+        self.tilings = refinement.TILINGS  # how often a crowd is looked at in parts
         self.confidence = None  # of a network of one's own nothing was learnt
         if isinstance(model, str):
             second = self.second.spec.name if self.second else ""
@@ -175,7 +176,7 @@ class PoseEstimator:
         found: list[list[Poses]] = [[] for _ in pictures]
         with stopwatch("preprocess"):
             batches = self.preprocess(pictures, regions)
-        for depth in range(refinement.TILINGS + 1):
+        for depth in range(self.tilings + 1):
             crowded: dict[Look, None] = {}  # tiles of what is full, in order, each once
             for batch in batches:
                 with stopwatch("inference"):
@@ -186,7 +187,7 @@ class PoseEstimator:
                         poses = self.postprocess(output, look.region, size)
                         whole = refinement.inside(poses, look.tile) if look.tile else poses
                         found[look.picture].append(whole)
-                        if self.second and self.several and depth < refinement.TILINGS:
+                        if self.second and self.several and depth < self.tilings:
                             crowded |= dict.fromkeys(self._tiles(look, output, size))
             if not crowded:
                 break

@@ -82,8 +82,9 @@ def read(source: Picture, *, max_megapixels: float = MAX_MEGAPIXELS) -> NDArray[
         return _from_image(source, label, max_megapixels)
     if hasattr(source, "read"):
         return _from_file(source, label, max_megapixels)
-    torch = sys.modules.get("torch")  # who has a tensor has imported it; nobody else should wait
-    if torch is not None and isinstance(source, torch.Tensor):
+    # Who has a tensor has imported torch; nobody else should wait. Another thread may be at it.
+    tensor = getattr(sys.modules.get("torch"), "Tensor", None)
+    if tensor is not None and isinstance(source, tensor):
         return _from_tensor(source, label)
     if hasattr(source, "__array__"):
         return _from_array(np.asarray(source), label)

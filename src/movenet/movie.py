@@ -105,8 +105,9 @@ class Movie:
     def write(self, image: Pixels, timestamp_s: float) -> None:
         """Add a frame, (H, W, 3) uint8 RGB, which is copied.
 
-        timestamp_s: seconds, more than the frame's before. Raises VideoError where the file can
-        no longer be written (what was written before stays), ValueError for another array or time.
+        timestamp_s: seconds, more than the frame's before; in the file, frames are at least one
+        tick apart. Raises VideoError where the file can no longer be written (what was written
+        before stays), ValueError for another array or time.
         """
         if self._closed:
             raise ValueError("this movie is closed; nothing can be written any more")
@@ -183,7 +184,8 @@ class _Writing:
     ) -> None:
         self._size, self._start_s = first.shape[:2], start_s
         self._step = None if rate is None else _ticks(1 / rate)
-        self._tick = -1  # of the last frame
+        self._before_s = -math.inf  # the last frame's time
+        self._tick = -1  # and its tick
         self._end = 0  # the tick at which it is taken away
         self._container = container
         self._stream = _stream(container, self._size, rate or RATE)
@@ -191,11 +193,12 @@ class _Writing:
         self._sound = Soundtrack(sound, container, start_s)
 
     def add(self, image: Pixels, timestamp_s: float) -> None:
-        tick = _ticks(timestamp_s - self._start_s)
-        if tick <= self._tick:
+        if not timestamp_s > self._before_s:  # so NaN, too
             raise ValueError(f"timestamp_s: expected more than the one before, got {timestamp_s}")
+        # Two times may be nearer than a tick: a file's own ticks may be microseconds.
+        tick = max(_ticks(timestamp_s - self._start_s), self._tick + 1)
         step = self._step or (tick - self._tick if tick else _ticks(1 / RATE))
-        self._tick, self._end = tick, tick + step
+        self._before_s, self._tick, self._end = timestamp_s, tick, tick + step
         self._container.mux(list(self._sound.until(tick / TICKS)))  # both advance together
         frame = self._colours.reformat(
             av.VideoFrame.from_ndarray(even(fitted(image, self._size))),

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from typing import Any, Literal, NamedTuple, Union
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Union, get_args
 
 from movenet.errors import VideoError
 from movenet.frame import Frame
@@ -11,7 +12,8 @@ from movenet.overlap import ahead
 from movenet.pose_tracker import Memory, PoseTracker
 from movenet.poses import Poses
 from movenet.sources import Source, open_source
-from movenet.target import Target, parse
+from movenet.sources.clock import USUAL_RATE
+from movenet.target import parse
 from movenet.tracker import Event
 
 Address = Union[str, int, "os.PathLike[str]"]
@@ -39,21 +41,22 @@ def track(  # noqa: PLR0913 (the pinned interface)
     end_s: float | None = None,
     stride: int = 1,
     camera_size: tuple[int, int] = (1280, 720),
+    rate: float = USUAL_RATE,
     **options: Any,
 ) -> Iterator[tuple[Frame, Poses]]:
     """The frames of a video, camera, stream or folder of pictures, with the people in them.
 
-    `source`, `start_s`, `end_s`, `stride` and `camera_size` are as in `sources.open_source`;
+    `source`, `start_s`, `end_s`, `stride`, `camera_size`, `rate` are as in `sources.open_source`;
     `options` and `target` are those of `PoseTracker` (`model`, `refine`, `crop` ...). `smooth`
     "offline" filters a whole file without lag, and target "longest" is the person whose box area
-    times time is the largest in it: both read a file twice, and refuse a camera or a stream.
+    times time is the largest in it: they read a file twice, and refuse a camera or a stream.
 
     Raises VideoError for a source that cannot be read (one that breaks off gives its good part
     first), ValueError, WeightsError and EngineError as `PoseTracker` does.
     """
     tracker = open_tracker(smooth=smooth, target=target, **options)
     opened = open_source(
-        source, start_s=start_s, end_s=end_s, stride=stride, camera_size=camera_size
+        source, start_s=start_s, end_s=end_s, stride=stride, camera_size=camera_size, rate=rate
     )
     with opened:
         for step in steps(opened, tracker, smooth=smooth, target=target):
@@ -72,6 +75,8 @@ def track_many(
     step gives a frame and its people for every source, None for one that has ended. Where sources
     break off, the others go on, and the first error is raised when all have ended.
     """
+    if isinstance(sources, str):
+        raise ValueError(f"sources must be a list of sources, not {sources!r}")
     tracker = PoseTracker(**options)
     with ExitStack() as stack:
         opened = [
@@ -103,6 +108,8 @@ def next_of(stream: Iterator[Frame], errors: list[VideoError]) -> Frame | None:
 
 def open_tracker(*, smooth: Smooth, target: str | None, **options: Any) -> PoseTracker:
     """The tracker of a run that may read its source twice."""
+    if smooth not in get_args(Smooth):
+        raise ValueError(f"smooth must be {', '.join(get_args(Smooth))}, not {smooth!r}")
     return PoseTracker(
         smooth="none" if smooth == "offline" else smooth,
         target=None if is_longest(target) else target,
@@ -139,10 +146,10 @@ def steps(
     `watch` is handed the frames of each pass, and hands them on (a progress bar).
     """
     check_passes(source, tracker, smooth=smooth, target=target)
-    if is_longest(target):
-        tracker.target = Target("id", id=longest_id(one_pass(source, tracker, watch)))
-    if smooth == "offline":
-        yield from without_lag(source, tracker, watch)
+    if smooth == "offline" or is_longest(target):
+        yield from two_passes(
+            source, tracker, watch, offline=smooth == "offline", longest=is_longest(target)
+        )
     else:
         yield from one_pass(source, tracker, watch)
 
@@ -155,7 +162,7 @@ def one_pass(source: Source, tracker: PoseTracker, watch: Watch) -> Iterator[Ste
         with closing(looks_of(timed, tracker, memory, live=source.live)) as looks:
             for frame, found in looks:
                 (poses,) = tracker.follow([frame], [found], [memory])
-                yield Step(frame, poses, memory.tracker.events, memory.raw)
+                yield Step(frame, poses, memory.aim.events, memory.raw)
 
 
 def looks_of(
@@ -171,41 +178,63 @@ def frames_of(source: Source) -> Generator[Frame, None, None]:
     yield from source if source.live else ahead(source, AHEAD)
 
 
-def without_lag(source: Source, tracker: PoseTracker, watch: Watch) -> Iterator[Step]:
-    """A file is read twice: for its people, who are then smoothed, and for its pictures."""
-    from movenet.offline import smoothed  # scipy.signal takes half a second
+@dataclass(slots=True)
+class Kept:
+    """Of a frame, until its picture is read again."""
 
-    raw: list[Poses] = []
-    events: list[list[Event]] = []
-    for step in sound_part(one_pass(source, tracker, watch)):
-        raw.append(step.poses)
-        events.append(step.events)
-    steady = smoothed(raw, keypoint_threshold=tracker.estimator.keypoint_threshold)
-    for row, frame in enumerate(watch(frames_of(source))):
-        yield Step(frame, steady[row], events[row], raw[row])
+    time_s: float
+    poses: Poses
+    events: list[Event]
+    raw: Poses
 
 
-def sound_part(passed: Iterator[Step]) -> Iterator[Step]:
-    """What comes before a source breaks off; its error comes with the second pass."""
-    begun = False
+def two_passes(
+    source: Source, tracker: PoseTracker, watch: Watch, *, offline: bool, longest: bool
+) -> Iterator[Step]:
+    """A file is read for its people, of all frames, and again for its pictures.
+
+    What comes before a source breaks off is done; its error comes last.
+    """
+    kept: list[Kept] = []
+    broken: VideoError | None = None
     try:
-        for step in passed:
-            begun = True
-            yield step
-    except VideoError:
-        if not begun:
-            raise
+        for step in one_pass(source, tracker, watch):
+            kept.append(Kept(step.frame.timestamp_s, step.poses, step.events, step.raw))
+    except VideoError as error:
+        broken = error
+    if longest:
+        keep_to(longest_id(kept), kept)
+    if offline:
+        from movenet.offline import smoothed  # scipy.signal takes half a second
+
+        threshold = tracker.estimator.keypoint_threshold
+        steady = smoothed([each.poses for each in kept], keypoint_threshold=threshold)
+        for each, poses in zip(kept, steady, strict=True):
+            each.poses = poses
+    # A file may have grown meanwhile, or be shorter: the shorter one counts.
+    with closing(frames_of(source)) as frames:
+        for each, frame in zip(kept, watch(frames), strict=False):
+            yield Step(frame, each.poses, each.events, each.raw)
+    if broken is not None:
+        raise broken
 
 
-def longest_id(passed: Iterator[Step]) -> int:
+def keep_to(number: int, kept: Sequence[Kept]) -> None:
+    """Leave one id."""
+    for each in kept:
+        each.poses, each.raw = (poses[poses.ids == number] for poses in (each.poses, each.raw))
+        each.events = [event for event in each.events if event.id == number]
+
+
+def longest_id(kept: Iterable[Kept]) -> int:
     """The id whose box area times time is the largest; 0 where nobody is."""
     areas: dict[int, float] = {}
     before_s: float | None = None
-    for step in sound_part(passed):
-        lasted = step.frame.timestamp_s - (step.frame.timestamp_s if before_s is None else before_s)
-        before_s = step.frame.timestamp_s
-        sides = step.poses.boxes[:, 2:] - step.poses.boxes[:, :2]
-        assert step.poses.ids is not None
-        for number, area in zip(step.poses.ids.tolist(), sides.prod(1).tolist(), strict=True):
+    for each in kept:
+        lasted = each.time_s - (each.time_s if before_s is None else before_s)
+        before_s = each.time_s
+        sides = each.poses.boxes[:, 2:] - each.poses.boxes[:, :2]
+        assert each.poses.ids is not None
+        for number, area in zip(each.poses.ids.tolist(), sides.prod(1).tolist(), strict=True):
             areas[number] = areas.get(number, 0.0) + area * lasted
     return max(areas, key=lambda number: areas[number], default=0)

@@ -1,5 +1,6 @@
 """A keypoint over time as a picture, before and after smoothing."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from movenet.errors import MoveNetError
 from movenet.keypoints import INDEX
 from movenet.poses import Poses
+from movenet.writers.growing import GrowingFile
 
 try:
     from matplotlib.figure import Figure
@@ -20,20 +22,23 @@ class KeypointPlot:
     """x and y of one keypoint of every person over time. Use it in a `with`; closing draws it.
 
     Before smoothing it is thin and grey, after it in a colour for each id. Where it is not over
-    the threshold, the lines are broken.
+    the threshold, the lines are broken. It is FILE.part until it is closed, and an old plot stays
+    as long; without any frame none is made, and the old one stays for good.
     """
 
     def __init__(self, path: str | Path, keypoint: str, *, keypoint_threshold: float) -> None:
-        """MoveNetError where a file cannot be made there."""
+        """Make FILE.part. MoveNetError where that cannot be done, or for another suffix."""
         self.path, self.keypoint, self.threshold = Path(path), keypoint, keypoint_threshold
         self.before: dict[int, list[Point]] = {}
         self.after: dict[int, list[Point]] = {}
         if self.path.suffix.lower() not in (".png", ".svg", ".pdf"):
             raise MoveNetError(f"{path}: plots are saved as .png, .svg or .pdf; choose one")
-        self._save()
+        self._file = GrowingFile(path, part=True)
+        self._begun = False
 
     def add(self, raw: Poses, steady: Poses) -> None:
         """The people of one frame, with ids and a time."""
+        self._begun = True
         for lines, poses in ((self.before, raw), (self.after, steady)):
             assert poses.ids is not None
             assert poses.timestamp_s is not None
@@ -44,8 +49,16 @@ class KeypointPlot:
                 lines.setdefault(number, []).append((poses.timestamp_s, x, y))
 
     def close(self) -> None:
-        """Draw it."""
-        self._save()
+        """Draw it; again is no error. MoveNetError where it can no longer be written."""
+        begun, self._begun = self._begun, False
+        try:
+            if begun:
+                drawn = io.BytesIO()
+                self.figure().savefig(drawn, dpi=120, format=self.path.suffix[1:].lower())
+                self._file.append(drawn.getvalue())
+                self._file.close()
+        finally:
+            self._file.drop()  # where it was not closed
 
     def __enter__(self) -> "KeypointPlot":
         return self
@@ -53,7 +66,8 @@ class KeypointPlot:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _save(self) -> None:
+    def figure(self) -> Figure:
+        """The plot of what was added so far: x above y, which grows downwards."""
         figure = Figure(figsize=(10, 6), layout="constrained")
         axes = figure.subplots(2, sharex=True)
         for number, points in self.before.items():
@@ -71,9 +85,4 @@ class KeypointPlot:
         axes[1].set_xlabel("time (s)")
         if self.after:
             axes[0].legend(loc="upper right", ncols=4)
-        try:
-            figure.savefig(self.path, dpi=120)
-        except OSError as error:
-            raise MoveNetError(
-                f"{self.path}: cannot be written ({error.strerror}); name another file"
-            ) from error
+        return figure

@@ -1,5 +1,6 @@
 """People in the frames of a stream: found, followed, looked at again, and steadied."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,16 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from movenet import images, oks, refinement, specs
+from movenet import images, refinement, specs
 from movenet.crop import CropRegion, torso_seen
 from movenet.estimator import PoseEstimator
 from movenet.follower import Crop, Follower
 from movenet.frame import Frame
 from movenet.images import Picture
 from movenet.poses import KEYPOINT_THRESHOLD, Poses
+from movenet.recovery import joined, recovered
 from movenet.smoothing import Smoother
 from movenet.stopwatch import Stopwatch
-from movenet.target import Aim, Target, nearest, parse
+from movenet.target import Aim, Target, closest, nearest, parse
 from movenet.tracker import Event, Similarity, Tracker
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ BORN = 0.2
 GOES_ON = 0.5
 SIDE = 256  # long side of MultiPose's input
 BOX_MARGIN = 1.25  # of a box that a user draws around a person
-RECOVERED = 0.3  # OKS with where somebody should be, to be them
 
 
 @dataclass(slots=True)
@@ -44,6 +45,8 @@ class Memory:
     follower: Follower | None  # of one person
     smoother: Smoother | None
     raw: Poses  # of the last frame, before smoothing
+    box: NDArray[np.float32] | None = None  # (4,) of one person, when seen last
+    time_s: float = -math.inf
     frames: int = 0
 
 
@@ -58,9 +61,10 @@ class PoseTracker:
     `similarity` is that of `Tracker`, `smooth` "live", "google" (TensorFlow.js's filter) or
     "none". `target` keeps to one person: "center", "largest", "id:2" or "box:10,20,110,220"; the
     single networks take "center" and "box", and "largest" with a finder.
-    `person_threshold` is the score that a new id needs, None the measured one; with half of it an
-    id goes on. `engine`, `device`, `threads` and `keypoint_threshold` are as in `PoseEstimator`.
-    `events` has what happened to ids in the last frame, `stopwatch` where the time went.
+    `person_threshold` is the score that a new id needs (MultiPose's, or the mean keypoint score),
+    None the measured one; with half of MultiPose's an id goes on. `engine`, `device`, `threads`
+    and `keypoint_threshold` are as in `PoseEstimator`. `events` has what happened to ids in
+    the last frame, `stopwatch` where the time went.
     """
 
     def __init__(  # noqa: PLR0913 (the pinned interface, and what a stream needs beside it)
@@ -84,6 +88,8 @@ class PoseTracker:
         if smooth not in get_args(Smooth):
             raise ValueError(f"smooth must be {', '.join(get_args(Smooth))}, not {smooth!r}")
         self.born = BORN if person_threshold is None else person_threshold
+        if not 0 <= self.born <= 1:
+            raise ValueError(f"person_threshold must be from 0 to 1, not {person_threshold}")
         self.crop, self.similarity, self.smooth = crop, similarity, smooth
         self.target = parse(target) if isinstance(target, str) else target
         spec = specs.find(model) if isinstance(model, str) else model.spec
@@ -103,6 +109,7 @@ class PoseTracker:
         )
         if self.estimator.several:
             self.estimator.person_threshold = self.born * GOES_ON
+            self.estimator.tilings = 0  # parts of a frame make doubles, and those make ids
         else:
             self.estimator.confidence = None  # learnt from whole pictures, not from crops
         self.finder = None
@@ -129,8 +136,8 @@ class PoseTracker:
 
     @property
     def events(self) -> list[Event]:
-        """What happened to ids in the last frame."""
-        return self._memory.tracker.events
+        """What happened to ids in the last frame; with a target, to its."""
+        return self._memory.aim.events
 
     def reset(self) -> None:
         """A new stream: nobody was seen, and ids begin at 1."""
@@ -138,19 +145,24 @@ class PoseTracker:
 
     def memory(self) -> Memory:
         """Of a stream that begins."""
-        estimator, follower = self.estimator, None
-        if not estimator.several:
-            follower = Follower(self.crop, estimator.crop_shapes, estimator.engine.spec.side)
-            if self.target and self.target.kind == "box":
-                corners = np.array(self.target.box).reshape(2, 2)
-                follower.reset(CropRegion.around(corners, estimator.crop_shapes, BOX_MARGIN))
-        smoother = None
+        estimator, smoother = self.estimator, None
         if self.smooth != "none":
             mode: Literal["body", "google"] = "google" if self.smooth == "google" else "body"
             smoother = Smoother(mode, keypoint_threshold=estimator.keypoint_threshold)
         tracker = Tracker(self.similarity, born=self.born)
         aim = Aim(self.target if estimator.several else None)
-        return Memory(tracker, aim, follower, smoother, nobody((1, 1)))
+        return Memory(tracker, aim, self._follower(), smoother, nobody((1, 1)))
+
+    def _follower(self) -> Follower | None:
+        """Of one person who was not seen yet."""
+        estimator = self.estimator
+        if estimator.several:
+            return None
+        follower = Follower(self.crop, estimator.crop_shapes, estimator.engine.spec.side)
+        if self.target and self.target.kind == "box":
+            corners = np.array(self.target.box).reshape(2, 2)
+            follower.reset(CropRegion.around(corners, estimator.crop_shapes, BOX_MARGIN))
+        return follower
 
     def __call__(self, image: Picture, *, timestamp_s: float) -> Poses:
         """The next frame of the stream, taken at that time in seconds -> the people in it.
@@ -159,6 +171,8 @@ class PoseTracker:
         A time that is that of the frame before is no time at all; one before it means that the
         stream was wound back, and everybody is new.
         """
+        if not math.isfinite(timestamp_s):
+            raise ValueError(f"timestamp_s must be a time in seconds, not {timestamp_s}")
         frame = Frame(images.read(image), self._memory.frames, float(timestamp_s))
         self._memory.frames += 1
         return self.together([frame], [self._memory])[0]
@@ -170,6 +184,10 @@ class PoseTracker:
     def look(self, frames: Sequence[Frame], memories: Sequence[Memory]) -> list[Poses]:
         """The first look alone: who is in each frame. MultiPose needs no memory for it."""
         pictures = [frame.image for frame in frames]
+        for frame, memory in zip(frames, memories, strict=True):
+            if frame.timestamp_s < memory.time_s:
+                memory.follower, memory.box = self._follower(), None
+            memory.time_s = frame.timestamp_s
         if self.estimator.several:
             seen = self.estimator.find(pictures, None, self.stopwatch)
             if self.estimator.second is None:
@@ -186,13 +204,15 @@ class PoseTracker:
     ) -> list[Poses]:
         """The rest: what was found in each frame, with ids, looked at again, and steadied."""
         with self.stopwatch("track"):
-            known = [
-                memory.aim(memory.tracker(poses), memory.tracker.events)
-                for poses, memory in zip(found, memories, strict=True)
-            ]
+            known = [memory.tracker(poses) for poses, memory in zip(found, memories, strict=True)]
         if self.estimator.second is not None:
             with self.stopwatch("refine"):
                 known = self._looked_again(frames, memories, known)
+        # Last, so that a run with a target has the ids of one without.
+        known = [
+            memory.aim(poses, memory.tracker.events)
+            for poses, memory in zip(known, memories, strict=True)
+        ]
         for poses, memory in zip(known, memories, strict=True):
             self._go_on(poses, memory)
         with self.stopwatch("smooth"):
@@ -204,6 +224,8 @@ class PoseTracker:
     def _go_on(self, poses: Poses, memory: Memory) -> None:
         """Where one person is looked for next."""
         memory.raw = poses
+        if len(poses):
+            memory.box = poses.boxes[0]
         if memory.follower is None:
             return
         if self.finder and not len(poses):
@@ -220,7 +242,7 @@ class PoseTracker:
             lost = [row for row in rows if places[row] is None]
             crowds = self.finder.find([pictures[row] for row in lost], None, self.stopwatch)
             for row, crowd in zip(lost, crowds, strict=True):
-                places[row] = self._place_of(crowd)
+                places[row] = self._place_of(crowd, memories[row])
             rows = [row for row in rows if places[row] is not None]
         chosen = [pictures[row] for row in rows]
         regions = [places[row] or self.estimator.whole(found[row].image_size) for row in rows]
@@ -253,9 +275,16 @@ class PoseTracker:
         for row, poses in zip(rows, closer, strict=True):
             found[row] = poses if len(poses) else found[row]
 
-    def _place_of(self, crowd: Poses) -> CropRegion | None:
-        """Where to look for the wanted one of the people whom the finder saw."""
-        row = nearest(self.target, crowd) if self.target else 0 if len(crowd) else None
+    def _place_of(self, crowd: Poses, memory: Memory) -> CropRegion | None:
+        """Where to look for the wanted one of the people whom the finder saw.
+
+        While they are not gone that is the one nearest to where they were.
+        """
+        kind = self.target.kind if self.target else None
+        if memory.box is not None and (memory.tracker.tracks or kind == "box"):
+            row = closest(memory.box, crowd)
+        else:
+            row = nearest(self.target, crowd) if self.target else 0 if len(crowd) else None
         if row is None:
             return None
         return refinement.crops(crowd[row], self.estimator.crop_shapes)[0]
@@ -269,7 +298,7 @@ class PoseTracker:
             places = [memory.follower.region for memory in memories if memory.follower]
             return self.estimator.look_again(pictures, known, places)
         asked = [
-            joined(poses, memory.aim.of(memory.tracker.missing(poses)))
+            joined(poses, memory.tracker.missing(poses))
             for memory, poses in zip(memories, known, strict=True)
         ]
         again = self.estimator.look_again(pictures, asked)
@@ -277,52 +306,6 @@ class PoseTracker:
             recovered(self.estimator, memory.tracker, *row)
             for memory, *row in zip(memories, known, again, strict=True)
         ]
-
-
-def recovered(estimator: PoseEstimator, tracker: Tracker, known: Poses, again: Poses) -> Poses:
-    """What a second look makes of a frame's people, `known`, and of those who are missing.
-
-    Somebody missing is there again if they look like where they should be and a torso is seen.
-    Somebody known who became the double of another keeps the first look's pose.
-    """
-    missing, ids = tracker.missing(again), ids_of(again)
-    rows = {number: row for row, number in enumerate(ids_of(missing).tolist())}
-    alike = oks.oks(again.keypoints, missing.keypoints, oks.areas_of(again.boxes))
-    torsos = torso_seen(again.keypoint_scores)
-    there = [
-        number not in rows or bool(torsos[row] and alike[row, rows[number]] > RECOVERED)
-        for row, number in enumerate(ids.tolist())
-    ]
-    seen = again[np.array(there, bool)]
-    tracker.recover(seen[np.isin(ids_of(seen), ids_of(missing))])
-    doubles = known[~np.isin(ids_of(known), ids)]
-    alike = oks.oks(doubles.keypoints, seen.keypoints, oks.areas_of(doubles.boxes))
-    distinct = np.asarray((alike <= refinement.ALIKE).all(1))
-    return joined(seen, estimator.trusted(doubles[distinct]))
-
-
-def joined(poses: Poses, others: Poses) -> Poses:
-    """The people of both, who are of one frame and have ids."""
-    if not len(others):
-        return poses
-    both: dict[str, Any] = {"ids": np.concatenate([ids_of(poses), ids_of(others)])}
-    for name in ("boxes", "scores", "confidence", "keypoint_confidence"):
-        mine, theirs = getattr(poses, name), getattr(others, name)
-        both[name] = None if mine is None or theirs is None else np.concatenate([mine, theirs])
-    return Poses.from_arrays(
-        np.concatenate([poses.keypoints, others.keypoints]),
-        np.concatenate([poses.keypoint_scores, others.keypoint_scores]),
-        image_size=poses.image_size,
-        frame_index=poses.frame_index,
-        timestamp_s=poses.timestamp_s,
-        **both,
-    )
-
-
-def ids_of(poses: Poses) -> NDArray[np.int64]:
-    """Of people who have ids."""
-    assert poses.ids is not None
-    return poses.ids
 
 
 def nobody(image_size: tuple[int, int]) -> Poses:

@@ -1,9 +1,11 @@
 """Whom to follow, where several people are seen."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from movenet import oks
 from movenet.poses import Poses
@@ -36,7 +38,7 @@ def parse(text: str) -> Target:
             x1, y1, x2, y2 = (float(number) for number in value.split(","))
         except ValueError as error:
             raise refused from error
-        if not (x1 < x2 and y1 < y2):
+        if not (x1 < x2 and y1 < y2 and all(map(math.isfinite, (x1, y1, x2, y2)))):
             raise ValueError(f"target {text!r}: x1 must be below x2, and y1 below y2, in pixels")
         return Target("box", box=(x1, y1, x2, y2))
     if colon or kind not in get_args(Kind) or kind == "id":
@@ -62,26 +64,47 @@ def nearest(target: Target, poses: Poses) -> int | None:
     return int(np.square(middles - (width / 2, height / 2)).sum(1).argmin())
 
 
+def closest(box: NDArray[np.floating], poses: Poses) -> int | None:
+    """Which of the people has the middle of their box nearest that of a box (4,)."""
+    if not len(poses):
+        return None
+    middles = poses.boxes[:, :2] + poses.boxes[:, 2:]
+    return int(np.square(middles - (box[:2] + box[2:])).sum(1).argmin())
+
+
 class Aim:
-    """Keeps to the one who was chosen until they are gone; one object a stream."""
+    """Keeps to the one who was chosen until they are gone; one object a stream.
+
+    Then it chooses anew; instead of a box the one nearest to who was in it.
+    """
 
     def __init__(self, target: Target | None) -> None:
         """Nobody is chosen yet; without a target everybody is wanted."""
         self.target = target
         self.id: int | None = None
+        self.events: list[Event] = []  # of the last frame, of who is wanted
+        self._box: NDArray[np.float32] | None = None  # of who was chosen, when seen last
 
     def __call__(self, poses: Poses, events: list[Event]) -> Poses:
         """The people of a frame, with ids, and what happened to ids -> those who are wanted."""
         if self.target is None:
+            self.events = events
             return poses
+        assert poses.ids is not None
+        ids = {self.id}
         if self.id is not None and Event("gone", self.id) in events:
             self.id = None
-        assert poses.ids is not None
         if self.id is None:
-            row = nearest(self.target, poses)
+            row = self._choose(poses)
             self.id = None if row is None else int(poses.ids[row])
-        return self.of(poses)
+        self.events = [event for event in events if event.id in ids | {self.id}]
+        wanted = poses[poses.ids == (self.id or 0)]
+        if len(wanted):
+            self._box = wanted.boxes[0]
+        return wanted
 
-    def of(self, poses: Poses) -> Poses:
-        """Those of these people, with ids, who are wanted."""
-        return poses if self.target is None else poses[poses.ids == (self.id or 0)]
+    def _choose(self, poses: Poses) -> int | None:
+        assert self.target is not None
+        if self.target.kind == "box" and self._box is not None:
+            return closest(self._box, poses)
+        return nearest(self.target, poses)

@@ -124,9 +124,11 @@ class Tracker:
         if poses.timestamp_s is None:
             raise ValueError("tracking needs the frames' times: poses.timestamp_s is None")
         time_s = poses.timestamp_s
+        self.events = []
         if time_s < self._time_s:
-            self.reset()
-        self._time_s, self.events = time_s, []
+            self.events = [Event("gone", track.id) for track in self.tracks]
+            self.tracks = []
+        self._time_s = time_s
         self._forget(time_s)
         ids = np.zeros(len(poses), np.int64)
         for track in self.tracks:

@@ -18,6 +18,17 @@ def positive(text: str) -> int:
     return number
 
 
+def above_zero(text: str) -> float:
+    """A number over 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number over 0, not {text!r}")
+    return number
+
+
 def share(text: str) -> float:
     """A number in 0..1."""
     try:

@@ -1,11 +1,13 @@
 """Where the frames of `movenet track` go: files, a video and a window."""
 
 import argparse
+import glob
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from movenet.sources import Source
 
 FOLDER = Path("poses")  # of a file's results, where nothing else is said
+# Those that empty an old file come last, when everything else could be opened.
+WRITERS = sorted(KINDS, key=lambda kind: kind in ("json", "csv"))
 BEHIND = 4  # frames that wait to be drawn and encoded
 
 
@@ -50,10 +54,8 @@ class Outputs:
             self._stack = stack.pop_all()  # nothing failed: all stays open
 
     def _open(self, args: argparse.Namespace, source: "Source", stack: ExitStack) -> None:
-        self.made += places(args, source)
-        for kind in KINDS:
-            if (path := getattr(args, kind)) is not None:
-                self.writers.append(stack.enter_context(writer(kind, path, args)))
+        self.made += places(args)
+        self.trc: Path | None = args.trc
         if args.plot:
             from movenet.plot import KeypointPlot
 
@@ -70,6 +72,9 @@ class Outputs:
                 keypoint_threshold=self.threshold, mirrored=args.mirror, live=source.live
             )
             stack.enter_context(self.view)
+        for kind in WRITERS:
+            if (path := getattr(args, kind)) is not None:
+                self.writers.append(stack.enter_context(writer(kind, path, args)))
 
     def put(self, step: "Step") -> bool:
         """Write and show a frame -> whether to go on."""
@@ -98,6 +103,14 @@ class Outputs:
             else:
                 self.sink.write(drawn, step.frame.index)
 
+    def paths(self) -> list[Path]:
+        """What a run makes; TRC has a file for each person."""
+        paths = [path for path in self.made if path != self.trc]
+        for each in self.writers:
+            if isinstance(each, TrcWriter):
+                paths += each.paths
+        return paths + (self.view.snapshots if self.view else [])
+
     def close(self) -> None:
         """Finish everything; again is no error."""
         self._stack.close()
@@ -122,7 +135,7 @@ class Outputs:
             if each:
                 parts = (f"{name} {spent:.1f}" for name, spent in each.items())
                 lines.append(f"{words}: {', '.join(parts)}")
-        made = self.made + (self.view.snapshots if self.view else [])
+        made = [path for path in self.paths() if path.exists()]
         if made:
             lines.append(f"made {', '.join(map(str, made))}")
         return "\n".join(lines)
@@ -150,7 +163,7 @@ def choose(args: argparse.Namespace, source: "Source") -> None:
         args.show = True
         return
     make_folder(FOLDER)
-    stem = Path(source.name).stem or "track"
+    stem = stem_of(args.source)
     args.save, args.csv = FOLDER / f"{stem}.mp4", FOLDER / f"{stem}.csv"
 
 
@@ -166,7 +179,7 @@ def writer(kind: str, path: Path, args: argparse.Namespace) -> Writer:
 def sink(args: argparse.Namespace, source: "Source") -> Movie | Pictures:
     """A video, or for a name without a suffix a folder of pictures."""
     if not args.save.suffix:
-        return Pictures(args.save, Path(source.name).stem)
+        return Pictures(args.save, stem_of(args.source))
     if args.save.suffix.lower() not in SUFFIXES:
         raise MoveNetError(
             f"--save {args.save}: videos are saved as {', '.join(SUFFIXES)}, and pictures in a "
@@ -180,11 +193,21 @@ def sink(args: argparse.Namespace, source: "Source") -> Movie | Pictures:
     )
 
 
-def places(args: argparse.Namespace, source: "Source") -> list[Path]:
-    """What will be written; MoveNetError where that would be over what is read."""
-    named: dict[str, Path | None] = {kind: getattr(args, kind) for kind in (*KINDS, "plot", "save")}
-    read = Path(source.name)
+def places(args: argparse.Namespace) -> list[Path]:
+    """What will be written; MoveNetError where two are one, or one is what is read."""
+    named = {kind: getattr(args, kind) for kind in (*KINDS, "plot", "save")}
+    taken = {Path(args.source).resolve(): "what is read"}
     for option, path in named.items():
-        if path and path.exists() and read.exists() and path.samefile(read):
-            raise MoveNetError(f"--{option} {path}: is what is read; name another file")
+        if path is None:
+            continue
+        if (other := taken.get(path.resolve())) is not None:
+            raise MoveNetError(f"--{option} {path}: is {other}; name another file")
+        taken[path.resolve()] = f"--{option} too"
     return [path for path in named.values() if path]
+
+
+def stem_of(source: str) -> str:
+    """A name for the results of a source."""
+    path = Path(urlsplit(source).path if "://" in source else source)
+    named = path.parent if glob.has_magic(path.name) else path
+    return named.stem or "track"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from movenet.cli.options import (
+    above_zero,
     add_device,
     add_engine,
     add_threads,
@@ -130,7 +131,7 @@ def add_part(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--rate",
-        type=positive,
+        type=above_zero,
         metavar="N",
         help="frames a second of pictures, and of a camera (default: 30)",
     )
@@ -155,7 +156,7 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--metres-per-pixel",
-        type=float,
+        type=above_zero,
         metavar="M",
         help="for --trc: its unit is then the metre (default: a pixel counts as a millimetre)",
     )
@@ -168,6 +169,8 @@ def run(args: argparse.Namespace) -> int:
     from movenet.cli.outputs import Outputs
     from movenet.sources import open_source
 
+    if args.end is not None and args.end <= args.start:
+        raise EngineError(f"--end {args.end:g}: must be after --start {args.start:g}")
     try:
         source = open_source(
             args.source,
@@ -175,7 +178,7 @@ def run(args: argparse.Namespace) -> int:
             start_s=args.start,
             end_s=args.end,
             stride=args.stride,
-            **({"rate": float(args.rate)} if args.rate else {}),
+            **({"rate": args.rate} if args.rate else {}),
         )
     except ValueError as error:
         raise EngineError(str(error)) from error

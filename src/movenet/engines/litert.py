@@ -8,7 +8,7 @@ What is unusual here:
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from threading import Semaphore
@@ -66,8 +66,9 @@ class LiteRTEngine:
             self._graphs[signature.input[1], signature.input[2]] = signature
         self._shapes = frozenset(self._graphs)
         self._pool = ThreadPoolExecutor(threads, "litert") if threads > 1 else None
-        # By number of threads, so that a graph of its own serves the single pictures.
-        self._prepared = lru_cache(PREPARED)(self._prepare)
+        # By number of threads, so that a graph of its own serves the single pictures. Not a method
+        # of self: that cycle would keep the interpreters until the garbage collector comes.
+        self._prepared = lru_cache(PREPARED)(partial(prepare, self._file, self._graphs))
 
     @property
     def shapes(self) -> frozenset[Shape]:
@@ -91,9 +92,6 @@ class LiteRTEngine:
         runner = self._prepared(shape, self._threads, 1)
         each = self._pool.map if self._pool else map
         return np.concatenate(list(each(runner, np.split(batch, count))))
-
-    def _prepare(self, shape: Shape, count: int, threads: int) -> "Runner":
-        return Runner(self._file.only(self._graphs[shape]), count, threads)
 
 
 class Runner:
@@ -128,6 +126,13 @@ class Runner:
             finally:
                 self._free.append(interpreter)
         return output
+
+
+def prepare(
+    file: TFLiteFile, graphs: dict[Shape, Signature], shape: Shape, most: int, threads: int
+) -> Runner:
+    """The graph of a shape, on at most `most` interpreters of that many threads."""
+    return Runner(file.only(graphs[shape]), most, threads)
 
 
 def precision_of(metadata: bytes) -> str:

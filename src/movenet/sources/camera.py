@@ -1,5 +1,6 @@
 """Cameras, through OpenCV."""
 
+import math
 import os
 import sys
 import threading
@@ -52,7 +53,8 @@ class Camera:
         self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
         self._capture.set(cv2.CAP_PROP_FPS, rate)
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        self.rate: float | None = self._capture.get(cv2.CAP_PROP_FPS) or None
+        given = self._capture.get(cv2.CAP_PROP_FPS)  # 0, -1 or NaN where a driver knows none
+        self.rate: float | None = given if 0 < given < math.inf else None
 
     def __iter__(self) -> Iterator[Frame]:
         """The pictures from now on. Raises VideoError when the camera gives no more."""

@@ -1,6 +1,7 @@
 """Poses as TRC, the marker trajectories that OpenSim reads, one file a person."""
 
 import contextlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,12 @@ class TrcWriter(Writer):
         metres_per_pixel: float | None = None,
         keypoint_threshold: float = KEYPOINT_THRESHOLD,
     ) -> None:
-        """Make FILE.part. Raises MoveNetError where that cannot be done."""
+        """Make FILE.part. Raises MoveNetError where that cannot be done.
+
+        ValueError for metres_per_pixel that are not finite and over 0.
+        """
+        if metres_per_pixel is not None and not 0 < metres_per_pixel < math.inf:
+            raise ValueError(f"metres_per_pixel: expected a number over 0, got {metres_per_pixel}")
         self._path = Path(path)
         self._unit = "mm" if metres_per_pixel is None else "m"
         self._scale = 1 if metres_per_pixel is None else metres_per_pixel
