@@ -245,3 +245,10 @@ def test_the_distance_from_the_slow_way_is_in_heights() -> None:
     assert videos.apart(frames, {}) is None
     assert videos.pair([0.0123, None]) == "12.3 / -"
     assert videos.pair([None, None]) == "-"
+
+
+def test_the_page_is_what_was_measured() -> None:
+    import video_page
+
+    text = video_page.PAGE.read_text()
+    assert video_page.page(text) == text
