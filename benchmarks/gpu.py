@@ -244,7 +244,7 @@ def compare(
     """
     tolerance = TOLERANCES[dtype]
     rows = wanted[np.arange(len(output)) % len(wanted)]
-    coordinates, scores = split_error(output, rows, tolerance.seen)
+    coordinates, scores = split_error(output, rows, tolerance)
     finite = bool(np.isfinite(output).all())
     within = coordinates <= tolerance.coordinates and scores <= tolerance.scores
     return coordinates, scores, finite and within

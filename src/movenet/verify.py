@@ -27,21 +27,22 @@ class Tolerance:
     `coordinates` is a part of the picture. Those of float32 are required; an inner tensor's values
     may be `ABSOLUTE` plus `RELATIVE` off, each. Those of the half types are what was measured on a
     CPU with room for other kernels: there an inner tensor's root mean square error may be `rms` of
-    its root mean square, and only keypoints and people that Google scores over `seen` count. One
-    that nobody sees may fall into another cell, since its best cells differ by less than the
-    rounding.
+    its root mean square, only keypoints and people that Google scores over `seen` count, and
+    of them all but the worst twentieth: where two cells, or two people, score alike, which of them
+    comes first is for the processor's kernels to round.
     """
 
     coordinates: float
     scores: float
     rms: float | None = None
     seen: float = -np.inf
+    share: float = 1.0  # of the keypoints, that must be within
 
 
 TOLERANCES = {
     torch.float32: Tolerance(5e-6, 5e-5),
-    torch.float16: Tolerance(1e-3, 1e-2, rms=0.02, seen=0.3),
-    torch.bfloat16: Tolerance(0.06, 0.5, rms=0.45, seen=0.3),
+    torch.float16: Tolerance(1e-3, 1e-2, rms=0.02, seen=0.3, share=0.95),
+    torch.bfloat16: Tolerance(0.06, 0.5, rms=0.45, seen=0.3, share=0.95),
 }
 ENGINE_TOLERANCE = 1e-4  # between engines: of the picture (0.02 px at 192), and of a score
 ABSOLUTE, RELATIVE = 2e-4, 1e-5
@@ -188,7 +189,7 @@ def output_rows(model: MoveNet, golden: Arrays, tolerance: Tolerance) -> Iterato
         ],
     }
     for stage, pairs in outputs.items():
-        errors = [split_error(got.cpu().numpy(), want, tolerance.seen) for got, want in pairs]
+        errors = [split_error(got.cpu().numpy(), want, tolerance) for got, want in pairs]
         places, scores = (max(column) for column in zip(*errors, strict=True))
         yield Row(spec.name, f"coordinates, {stage}", places, tolerance.coordinates)
         yield Row(spec.name, f"scores, {stage}", scores, tolerance.scores)
@@ -210,26 +211,46 @@ def true_constants_row(model: MoveNet) -> Row:
 
 
 def split_error(
-    got: NDArray[np.float32], want: NDArray[Any], seen: float = -np.inf
+    got: NDArray[np.float32], want: NDArray[Any], tolerance: Tolerance = TOLERANCES[torch.float32]
 ) -> tuple[float, float]:
     """Largest difference in coordinates (boxes too) and in scores, of Google's tensors.
 
-    Only keypoints that Google scores over `seen` count, and people with a box likewise.
+    Of the keypoints and people that the tolerance counts.
     """
-    difference = np.abs(got - want)
-    if difference.shape[-1] == 3:
+    seen, share = tolerance.seen, tolerance.share
+    if want.shape[-1] == 3:
+        difference = np.abs(got - want)
         counts = want[..., 2] > seen
-        return largest(difference[..., :2][counts]), largest(difference[..., 2][counts])
+        places, scores = (
+            difference[..., :2][counts].max(-1, initial=0.0),
+            difference[..., 2][counts],
+        )
+        return largest(places, share), largest(scores, share)
+    if share < 1:  # people may be in another order
+        got = np.stack([nearest(*pair) for pair in zip(got, want, strict=True)])
+    difference = np.abs(got - want)
     points = difference[..., :51].reshape(*difference.shape[:-1], 17, 3)
     counts = want[..., 2:51:3] > seen
     person = want[..., 55] > seen
-    places = max(largest(points[..., :2][counts]), largest(difference[..., 51:55][person]))
-    return places, max(largest(points[..., 2][counts]), largest(difference[..., 55][person]))
+    places = largest(points[..., :2][counts].max(-1, initial=0.0), share)
+    places = max(places, largest(difference[..., 51:55][person].max(-1, initial=0.0), share))
+    scores = max(
+        largest(points[..., 2][counts], share), largest(difference[..., 55][person], share)
+    )
+    return places, scores
 
 
-def largest(values: NDArray[Any]) -> float:
-    """The largest value, 0 where there is none."""
-    return float(values.max(initial=0.0))
+def nearest(got: NDArray[np.float32], want: NDArray[Any]) -> NDArray[np.float32]:
+    """The people of (6, 56) who are each nearest to those wanted."""
+    apart = np.abs(got[None, :, 51:55] - want[:, None, 51:55]).sum(-1)
+    return np.asarray(got[apart.argmin(1)], np.float32)
+
+
+def largest(values: NDArray[Any], share: float = 1.0) -> float:
+    """The largest value, or that of a share of them; 0 where there is none."""
+    if not values.size:
+        return 0.0
+    return float(values.max() if share == 1 else np.quantile(values, share))
 
 
 def rms(values: NDArray[Any]) -> float:
