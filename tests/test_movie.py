@@ -373,20 +373,6 @@ def assert_plays(path: Path) -> None:
     assert boxes_of(path)[-1] == "mdat"  # nothing is cut off in the middle
 
 
-@pytest.fixture
-def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one megabyte."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 def test_a_full_disk_is_named_and_what_was_written_plays(full_disk: Path) -> None:
     path = full_disk / "a.mp4"
     assert fill(path) == (f"{path}: cannot be written (No space left on device); name another file")

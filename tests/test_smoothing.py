@@ -207,7 +207,7 @@ def test_google_s_smoothing_does_depend_on_the_orientation() -> None:
 @pytest.mark.parametrize("mode", ["body", "google"])
 def test_a_stream_that_begins_at_0_is_smoothed_as_one_that_begins_later(mode: str) -> None:
     paths, times = walk(1), np.arange(40) / 32
-    early, late = (smooth(paths, times + at, Smoother(mode)) for at in (0, 64))  # type: ignore
+    early, late = (smooth(paths, times + at, Smoother(mode)) for at in (0, 64))  # type: ignore[arg-type]
     assert_array_equal(early, late)
     assert np.abs(early[1] - paths[1]).max() > 0.1  # from the second frame on
 

@@ -127,6 +127,17 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_refine_with(parser: argparse.ArgumentParser) -> None:
+    """--refine-with."""
+    parser.add_argument(
+        "--refine-with",
+        choices=[name for name, spec in SPECS.items() if spec.people == 1],
+        metavar="MODEL",
+        help="the network of the second look: lightning or thunder (default: the model itself; "
+        "thunder for multipose)",
+    )
+
+
 def add_refinement(parser: argparse.ArgumentParser) -> None:
     """--refine, --refine-with, --finder and --quality."""
     parser.add_argument(
@@ -135,13 +146,7 @@ def add_refinement(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="look at each person again, on a crop around what was found (default: yes)",
     )
-    parser.add_argument(
-        "--refine-with",
-        choices=[name for name, spec in SPECS.items() if spec.people == 1],
-        metavar="MODEL",
-        help="the network of the second look: lightning or thunder (default: the model itself; "
-        "thunder for multipose)",
-    )
+    add_refine_with(parser)
     parser.add_argument(
         "--finder",
         choices=SPECS,

@@ -111,10 +111,6 @@ class Outputs:
                 paths += each.paths
         return paths + (self.view.snapshots if self.view else [])
 
-    def close(self) -> None:
-        """Finish everything; again is no error."""
-        self._stack.close()
-
     def __enter__(self) -> "Outputs":
         return self
 

@@ -17,6 +17,7 @@ from movenet.cli.options import (
     above_zero,
     add_device,
     add_engine,
+    add_refine_with,
     add_threads,
     picture_size,
     positive,
@@ -60,13 +61,7 @@ def add_following(parser: argparse.ArgumentParser) -> None:
         help="look at each person again, on a crop of their own (default: with multipose on "
         "files, so that a camera keeps up)",
     )
-    parser.add_argument(
-        "--refine-with",
-        choices=[name for name, spec in SPECS.items() if spec.people == 1],
-        metavar="MODEL",
-        help="the network of the second look: lightning or thunder (default: the model itself; "
-        "thunder for multipose)",
-    )
+    add_refine_with(parser)
     parser.add_argument(
         "--finder",
         choices=("multipose",),
