@@ -3,53 +3,25 @@
 import glob
 import os
 import re
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol
 
 from movenet import images
 from movenet.errors import ImageError, VideoError
-from movenet.frame import Frame
 from movenet.sources.camera import Camera
 from movenet.sources.clock import USUAL_RATE
 from movenet.sources.container import open_file
 from movenet.sources.pictures import Pictures
+from movenet.sources.source import Source
 from movenet.sources.span import Span
 from movenet.sources.stream import Stream, connect, label
 from movenet.sources.video import Video
 
+__all__ = ["Source", "open_source"]
+
 _ANIMATED = {".gif", ".apng"}  # pictures by their suffix, read as the videos they are
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _CAMERA_PATHS = ("/dev/video", "/dev/v4l/")
-
-
-class Source(Protocol):
-    """Frames, one after the other. Use it in a `with`, or call `close`.
-
-    name: for messages: "clip.mp4", "camera 0". live: the frames come when they come, and only
-    once; other sources begin anew with each iteration. rate: frames a second as announced, of all
-    frames, whatever the stride. count: how many frames will come, as announced; an estimate.
-    """
-
-    name: str
-    live: bool
-    rate: float | None
-    count: int | None
-
-    def __iter__(self) -> Iterator[Frame]: ...
-
-    def close(self) -> None: ...
-
-    def __enter__(self) -> "Source": ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 def open_source(

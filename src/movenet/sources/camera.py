@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from glob import glob
-from types import TracebackType
 
 import cv2
 import numpy as np
@@ -17,6 +16,7 @@ from movenet.errors import VideoError
 from movenet.frame import Frame
 from movenet.silence import silence
 from movenet.sources.newest import Newest
+from movenet.sources.source import Source
 from movenet.sources.span import Span
 
 _FAILURES = 5  # reads without a picture, one after the other, until a camera counts as gone
@@ -24,7 +24,7 @@ _PAUSE_S = 0.05  # between them
 Grabbed = tuple[int, float, NDArray[np.uint8]]
 
 
-class Camera:
+class Camera(Source):
     """A camera, of which each newest picture is taken once: who is slow sees fewer, not older ones.
 
     Times are those of this computer's monotonic clock when the picture came, from the first one on.
@@ -90,19 +90,6 @@ class Camera:
         self._closed = True
         if self._newest is None or self._newest.close():
             self._capture.release()
-
-    def __enter__(self) -> "Camera":
-        """The source itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
 
 def _driver() -> int:

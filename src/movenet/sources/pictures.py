@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from movenet import images
 from movenet.errors import ImageError, VideoError
 from movenet.frame import Frame
+from movenet.sources.source import Source
 from movenet.sources.span import Span
 
 
-class Pictures:
+class Pictures(Source):
     """Picture files, one after the other; they have no clock, so `rate` frames make a second.
 
     One picture is a frame at time 0. Pictures that cannot be read are left out, and a VideoError
@@ -55,16 +55,3 @@ class Pictures:
     def close(self) -> None:
         """End every reading of it at the next picture."""
         self._closed = True
-
-    def __enter__(self) -> "Pictures":
-        """The source itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()

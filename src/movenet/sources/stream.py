@@ -5,7 +5,6 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from types import TracebackType
 
 import av
 
@@ -14,6 +13,7 @@ from movenet.frame import Frame
 from movenet.sources.container import Opened, open_address
 from movenet.sources.newest import Newest
 from movenet.sources.pixels import converter
+from movenet.sources.source import Source
 from movenet.sources.span import Span
 
 TIMEOUT_S = 10.0  # for an answer, and then for each packet
@@ -40,7 +40,7 @@ def label(address: str) -> str:
     return re.sub(r"(?<=://)[^/@]*@", "", address)
 
 
-class Stream:
+class Stream(Source):
     """A live stream, of which each newest frame is taken once, as of a camera.
 
     Times are those of this computer's monotonic clock when the frame came, from the first one on:
@@ -127,16 +127,3 @@ class Stream:
             self._newest.close()
         if self._opened is not None:
             self._opened[0].close()
-
-    def __enter__(self) -> "Stream":
-        """The source itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()

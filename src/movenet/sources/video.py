@@ -1,7 +1,6 @@
 """Video files, animated pictures, and addresses that end."""
 
 from collections.abc import Callable, Iterator
-from types import TracebackType
 
 import av
 
@@ -11,10 +10,11 @@ from movenet.sources.clock import Clock
 from movenet.sources.container import Opened
 from movenet.sources.decoding import Decoding
 from movenet.sources.pixels import converter
+from movenet.sources.source import Source
 from movenet.sources.span import Span
 
 
-class Video:
+class Video(Source):
     """The frames of a file, with the times at which a player would show them.
 
     Time 0 is the file's first frame that can be decoded. A frame's index is its place in the file,
@@ -83,16 +83,3 @@ class Video:
     def close(self) -> None:
         """End every reading of it at the next frame."""
         self._closed = True
-
-    def __enter__(self) -> "Video":
-        """The source itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
