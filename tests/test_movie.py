@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from movenet import images
 from movenet.errors import ImageError, VideoError
-from movenet.frame_folder import Pictures
+from movenet.frame_folder import FrameFolder
 
 av = pytest.importorskip("av", reason="needs PyAV, the extra `video`")
 from movenet.movie import Movie, even, fitted  # noqa: E402
@@ -645,7 +645,7 @@ def test_the_sound_of_a_phone_s_clip_is_copied(tmp_path: Path, name: str) -> Non
 
 
 def test_frames_become_pictures_that_are_named_by_index(tmp_path: Path) -> None:
-    pictures = Pictures(tmp_path / "new" / "frames", "clip")
+    pictures = FrameFolder(tmp_path / "new" / "frames", "clip")
     frame = np.full((20, 30, 3), (255, 128, 0), np.uint8)
     path = pictures.write(frame, 123)
     assert path == tmp_path / "new" / "frames" / "clip_000123.jpg"
@@ -655,7 +655,7 @@ def test_frames_become_pictures_that_are_named_by_index(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(VideoError) as error:
-        Pictures(tmp_path / "file", "clip")
+        FrameFolder(tmp_path / "file", "clip")
     assert str(error.value) == (
         f"{tmp_path / 'file'}: cannot be made (File exists); name another folder"
     )
@@ -664,4 +664,4 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_picture_that_cannot_be_saved_is_named(tmp_path: Path) -> None:
     (tmp_path / "clip_000000.jpg").mkdir()
     with pytest.raises(ImageError, match=r"clip_000000.jpg: cannot be saved \(Is a directory\)"):
-        Pictures(tmp_path, "clip").write(noise(1)[0], 0)
+        FrameFolder(tmp_path, "clip").write(noise(1)[0], 0)

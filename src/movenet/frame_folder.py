@@ -9,7 +9,7 @@ from movenet import images
 from movenet.errors import VideoError
 
 
-class Pictures:
+class FrameFolder:
     """Writes frames as FOLDER/NAME_000123.jpg, the number being the frame's index."""
 
     def __init__(self, folder: str | Path, name: str) -> None:

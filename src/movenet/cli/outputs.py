@@ -15,7 +15,7 @@ from movenet import __version__
 from movenet.cli.predict import counted, make_folder
 from movenet.cli.view import View
 from movenet.errors import MoveNetError
-from movenet.frame_folder import Pictures
+from movenet.frame_folder import FrameFolder
 from movenet.movie import SUFFIXES, Movie
 from movenet.overlap import Behind
 from movenet.poses import Poses
@@ -172,10 +172,10 @@ def writer(kind: str, path: Path, args: argparse.Namespace) -> Writer:
     return open_writer(kind, path, model=args.model, version=__version__)
 
 
-def sink(args: argparse.Namespace, source: "Source") -> Movie | Pictures:
+def sink(args: argparse.Namespace, source: "Source") -> Movie | FrameFolder:
     """A video, or for a name without a suffix a folder of pictures."""
     if not args.save.suffix:
-        return Pictures(args.save, stem_of(args.source))
+        return FrameFolder(args.save, stem_of(args.source))
     if args.save.suffix.lower() not in SUFFIXES:
         raise MoveNetError(
             f"--save {args.save}: videos are saved as {', '.join(SUFFIXES)}, and pictures in a "
