@@ -65,7 +65,11 @@ class Keyboard:
         self._server.sendall(struct.pack("<BxHHHH2x", ord("l"), 11, 0, 0, 0))
         welcome, more = struct.unpack("<B5xH", self._read(8))
         assert welcome == 1, "the server does not let us in"
-        first, last = self._read(4 * more)[26:28]
+        setup = self._read(4 * more)
+        first, last = setup[26:28]
+        vendor, formats = struct.unpack("<H", setup[16:18])[0], setup[21]
+        screens = 32 + (vendor + 3) // 4 * 4 + 8 * formats
+        self._nobody = {0, 1, struct.unpack("<I", setup[screens : screens + 4])[0]}
         self._codes = self._mapping(first, last - first + 1)
         name = b"XTEST"
         reply = self._ask(struct.pack("<BxHH2x5s3x", self.QUERY_EXTENSION, 4, len(name), name))
@@ -80,6 +84,11 @@ class Keyboard:
             for kind in (self.PRESS, self.RELEASE):
                 self._fake(kind, code)
         self._ask(struct.pack("<BxH", self.GET_INPUT_FOCUS, 1))  # answered when all is done
+
+    def is_heard(self) -> bool:
+        """Whether a window has the focus; keys that come before are lost."""
+        reply = self._ask(struct.pack("<BxH", self.GET_INPUT_FOCUS, 1))
+        return struct.unpack("<I", reply[8:12])[0] not in self._nobody
 
     def close(self) -> None:
         self._server.close()

@@ -75,6 +75,10 @@ def somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def running(display: str, *command: str) -> Iterator["subprocess.Popen[str]"]:
+    deadline = time.monotonic() + PATIENCE_S
+    while on_screen(display).any():  # the last one's window, until the server takes it away
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     process = subprocess.Popen(
         [sys.executable, *command],
         env={**os.environ, "DISPLAY": display},
@@ -104,9 +108,9 @@ def shown(display: str) -> np.ndarray:
     return on_screen(display)[: SIZE[0], : SIZE[1]]
 
 
-def is_open(display: str) -> bool:
-    """Whether the grey ground of the clip is there, and not the black of the screen."""
-    return bool(shown(display)[-1].all())
+def is_open(display: str, keyboard: Keyboard) -> bool:
+    """Whether the clip's grey ground is there, not the screen's black, and keys are heard."""
+    return bool(shown(display)[-1].all()) and keyboard.is_heard()
 
 
 def view(clip: str, poses: Poses, *, mirrored: bool = False) -> np.ndarray:
@@ -151,7 +155,7 @@ def test_the_window_shows_the_skeleton_and_obeys_its_keys(
 ) -> None:
     poses = list(read_json_lines(expected)[1])
     with running(display, *command, clip) as process:
-        until(lambda: is_open(display), process)
+        until(lambda: is_open(display, keyboard), process)
         keyboard.press("space", "s")
         number, picture = until(snapshot, process)
         np.testing.assert_array_equal(picture, view(clip, poses[number]))
@@ -181,7 +185,7 @@ def test_the_mirror_is_for_the_window_only_and_q_leaves_whole_files(
 ) -> None:
     files = ["--json", "a.jsonl", "--csv", "a.csv", "--coco", "a.json", "--save", "a.mp4"]
     with running(display, *TRACK, "--mirror", *files, clip) as process:
-        until(lambda: is_open(display), process)
+        until(lambda: is_open(display, keyboard), process)
         keyboard.press("space", "s")
         number, seen = until(snapshot, process)
         keyboard.press("m", "m", "m", "space")
