@@ -240,6 +240,31 @@ def test_an_id_stays_whole_inside_the_picture(nose):
     np.testing.assert_array_equal(*sizes)
 
 
+@pytest.mark.parametrize("box", [None, [[40, 0, 120, 110]]])
+@pytest.mark.parametrize("x", [80, 560, 630])
+def test_at_the_top_an_id_stands_beside_the_keypoints_and_hides_none(x, box):
+    points = {"nose": (x, 8), "left_eye": (x + 8, 3), "right_wrist": (x - 20, 12)}
+    label = changed([7], box, **points, left_hip=(x, 110))
+    assert label[:, 1].min() < 5
+    for at in points.values():
+        assert np.abs(label - at).max(1).min() > 3
+    nearest_px = min(abs(label[:, 0] - (x + 8)).min(), abs(label[:, 0] - (x - 20)).min())
+    assert nearest_px < 12
+
+
+def test_an_id_can_be_read_though_somebody_stands_before_it():
+    keypoints = np.concatenate(
+        [person(left_shoulder=(60, 48), right_shoulder=(100, 48))[0], person(nose=(80, 60))[0]]
+    )
+    scores = np.concatenate(
+        [person(left_shoulder=(0, 0), right_shoulder=(0, 0))[1], person(nose=(0, 0))[1]]
+    )
+    alone = draw(BLACK, *person(nose=(80, 60)), ids=[7])
+    at = changed([7], nose=(80, 60))
+    both = draw(BLACK, keypoints, scores, ids=[4, 7])
+    np.testing.assert_array_equal(both[at[:, 1], at[:, 0]], alone[at[:, 1], at[:, 0]])
+
+
 def test_who_shows_no_keypoint_and_has_no_box_has_no_label():
     assert not len(changed([7]))
 

@@ -64,7 +64,13 @@ def test_without_a_torso_the_whole_picture_is_next() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "places"), [((360, 640), [180, 460]), ((360, 840), [180, 660, 420]), ((360, 480), [])]
+    ("size", "places"),
+    [
+        ((360, 640), [187, 453]),
+        ((360, 840), [237, 603]),
+        ((360, 1280), [1496 / 6, 1280 - 1496 / 6, 640]),
+        ((360, 480), []),
+    ],
 )
 def test_who_was_never_seen_is_looked_for_everywhere_by_turns(
     size: tuple[int, int], places: list[float]
@@ -74,7 +80,11 @@ def test_who_was_never_seen_is_looked_for_everywhere_by_turns(
     for _ in range(6):
         follower.update(poses(None, size))
         seen.append(follower.region and middle(follower.region)[0])
-    assert seen == ([*places, None] * 6)[:6]
+    assert [place is None for place in seen] == [
+        place is None for place in ([*places, None] * 6)[:6]
+    ]
+    found = [place for place in seen if place is not None]
+    assert found == pytest.approx((places * 6)[: len(found)])
 
 
 def test_who_left_the_crop_is_looked_for_everywhere_and_where_they_were() -> None:
@@ -82,11 +92,23 @@ def test_who_left_the_crop_is_looked_for_everywhere_and_where_they_were() -> Non
     follower.update(poses(STANDING, size))
     last = follower.region
     looked = []
-    for _ in range(5):
+    for _ in range(12):
         follower.update(poses(None, size))
         looked.append(follower.region)
-    assert looked[:2] == [None, last]
-    assert [middle(region)[0] for region in looked[2:]] == [180, 660, 420]
+    assert looked[::6] == [None] * 2
+    assert looked[3::6] == [last] * 2
+    for ends in (looked[1:3], looked[4:6], looked[7:9]):
+        assert [middle(region)[0] for region in ends] == pytest.approx([237, 603])
+
+
+def test_in_a_picture_that_is_not_long_the_whole_and_the_last_place_take_turns() -> None:
+    follower = Follower("person", SHAPES, SIDE)
+    follower.update(poses(STANDING, (360, 480)))
+    last, looked = follower.region, []
+    for _ in range(4):
+        follower.update(poses(None, (360, 480)))
+        looked.append(follower.region)
+    assert looked == [None, last] * 2
 
 
 def test_after_a_search_it_follows_again() -> None:
@@ -97,16 +119,20 @@ def test_after_a_search_it_follows_again() -> None:
 
 
 @given(st.integers(100, 2000), st.integers(100, 2000))
-def test_the_parts_of_a_long_picture_are_squares_that_cover_it(height: int, width: int) -> None:
+def test_the_parts_of_a_long_picture_cover_it_and_overlap(height: int, width: int) -> None:
     corners = np.array(parts((height, width)))
     short, long = min(height, width), max(height, width)
     assert (len(corners) > 0) == (long >= 1.5 * short)
     if len(corners):
-        assert np.ptp(corners, 1) == pytest.approx(short)
-        starts = np.sort(corners[:, 0].sum(1))
-        assert starts[0] == 0
-        assert starts[-1] + short == pytest.approx(long)
-        assert np.diff(starts).max() <= short + 1e-6
+        axis = int(height > width)  # 0: x is the long one
+        starts, ends = np.sort(corners[:, :, axis], 0).T
+        assert np.ptp(ends - starts) < 1e-6
+        assert (ends - starts).max() <= 1.5 * short + 1e-6
+        assert corners[:2, 0, axis] == pytest.approx([0, starts[-1]])  # both ends first
+        assert ends[-1] == pytest.approx(long)
+        assert ends[:-1] - starts[1:] == pytest.approx(0.3 * short)
+        across = corners[:, :, 1 - axis]
+        assert across == pytest.approx(np.tile([0, short], (len(corners), 1)))
 
 
 @given(
@@ -175,11 +201,12 @@ def test_another_crop_is_refused() -> None:
 
 
 def test_where_somebody_was_is_remembered_while_no_torso_is_seen() -> None:
-    follower, close = Follower("person", SHAPES, SIDE), poses(STANDING)
-    follower.update(poses(STANDING))
+    size = (360, 480)
+    follower, close = Follower("person", SHAPES, SIDE), poses(STANDING, size)
+    follower.update(poses(STANDING, size))
     last = follower.region
     close.keypoint_scores[0, 11:] = 0.1
     follower.update(close)
     assert follower.region is None
-    follower.update(poses(None))
+    follower.update(poses(None, size))
     assert follower.region == last

@@ -19,6 +19,25 @@ except SystemExit as stop:
 """
 
 
+WITHOUT_VIDEO = """
+import sys
+sys.modules["scipy"] = sys.modules["av"] = None
+import movenet
+names = []
+for use in ("from movenet import {}", "movenet.{}", "hasattr(movenet, '{}')"):
+    for name in ("PoseTracker", "track", "track_many"):
+        try:
+            exec(use.format(name))
+        except ImportError as error:
+            assert isinstance(error, movenet.MoveNetError)
+            assert str(error).startswith(f"movenet.{name}: "), error
+            assert 'pip install "movenet-pytorch[video]"' in str(error), error
+            names.append(name)
+assert len(names) == 9
+movenet.PoseEstimator, movenet.Poses, movenet.Frame
+"""
+
+
 def modules_after(code):
     """The names in sys.modules after the code ran in a Python of its own."""
     code += "\nimport sys\nprint('MODULES', *sys.modules)"
@@ -49,6 +68,10 @@ def test_dir_lists_the_public_names():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         movenet.nothing  # noqa: B018
+
+
+def test_a_name_whose_extra_is_missing_is_an_import_error_that_says_what_to_install():
+    subprocess.run([sys.executable, "-c", WITHOUT_VIDEO], check=True)
 
 
 def test_the_version_is_the_distribution_s():

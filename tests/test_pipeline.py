@@ -1,5 +1,6 @@
 """track and track_many: sources in, frames with their people out."""
 
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import pytest
 from scenes import people, scene, walk
 
 import movenet
-from movenet import MoveNetError, Poses, VideoError
+from movenet import MoveNetError, Poses, VideoError, pipeline
 from movenet.frame import Frame
 from movenet.offline import smoothed
 from movenet.pipeline import Kept, longest_id, steps
 from movenet.pose_tracker import PoseTracker
 from movenet.sources import open_source
+from movenet.target import Target
 
 RATE = 25
 
@@ -228,9 +230,91 @@ def test_a_camera_is_not_read_ahead(live: bool) -> None:
     run.close()  # type: ignore[attr-defined]
 
 
+class Long:
+    """A file of so many frames, which counts those of its pictures that are still held."""
+
+    name, rate, count = "long.mp4", None, None
+
+    def __init__(self, length: int, *, live: bool = False) -> None:
+        self.length, self.live = length, live
+        self.held = self.most = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        image = walk(1, size=(96, 160))[0]
+        for number in range(self.length):
+            picture = image.copy()
+            weakref.finalize(picture, self._let_go)
+            self.held += 1
+            self.most = max(self.most, self.held)
+            yield Frame(picture, number, number / RATE)
+            del picture
+
+    def _let_go(self) -> None:
+        self.held -= 1
+
+    def __enter__(self) -> "Long":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+# Decoded ahead, looked at ahead, in use, at its maker and at its user.
+MOST_HELD = pipeline.AHEAD + 1 + 4
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": "lightning"},
+        {"model": "lightning", "smooth": "offline"},
+        {"model": "multipose", "size": 128, "target": "longest"},
+    ],
+)
+def test_a_long_file_holds_no_more_frames_than_a_short_one(
+    options: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for length in (10, 100):
+        source = Long(length)
+        monkeypatch.setattr(pipeline, "open_source", lambda *_, source=source, **__: source)
+        poses = [
+            weakref.ref(poses.keypoints)
+            for _, poses in movenet.track("long.mp4", **options)
+            if poses.frame_index is not None
+        ]
+        assert len(poses) == length
+        assert 1 < source.most <= MOST_HELD
+        assert sum(ref() is not None for ref in poses) <= 2
+        assert source.held <= 1
+
+
 def test_the_longest_is_one_of_several_people(clip: Path) -> None:
     with pytest.raises(ValueError, match="take multipose"):
         next(movenet.track(clip, model="lightning", target="longest"))
+
+
+@pytest.mark.parametrize("source", [True, b"clip.mp4", None, 1.5, ["clip.mp4"]])
+def test_what_names_no_source_is_refused_in_a_line(source: object) -> None:
+    expected = f"source must be a path, an address or the number of a camera, not {source!r}"
+    for run in (movenet.track(source), movenet.track_many([source])):  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="source must be") as caught:
+            next(run)
+        assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize("sources", ["clip.mp4", b"clip.mp4", Path("clip.mp4"), 0, None, {"a"}])
+def test_several_sources_are_a_list(sources: object) -> None:
+    with pytest.raises(ValueError, match="sources must be a list of sources, not"):
+        next(movenet.track_many(sources))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("target", ["longest", "largest", "id:2", "box:20,40,220,340"])
+def test_a_target_may_come_as_an_object(two: Path, target: str) -> None:
+    said = Target(target.partition(":")[0], id=2, box=(20, 40, 220, 340))  # type: ignore[arg-type]
+    runs = [list(movenet.track(two, target=way)) for way in (target, said)]
+    for (_, poses), (_, expected) in zip(*runs, strict=True):
+        np.testing.assert_array_equal(poses.keypoints, expected.keypoints)
+    assert any(len(poses) for _, poses in runs[0])
 
 
 def test_a_broken_clip_gives_its_good_part_twice_read_or_once(tmp_path: Path) -> None:

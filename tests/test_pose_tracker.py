@@ -1,6 +1,7 @@
 """People followed frame by frame: from pictures to ids."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ from scenes import people, scene, walk
 from movenet import PoseEstimator, Poses, PoseTracker
 from movenet.frame import Frame
 from movenet.recovery import joined, recovered
+from movenet.sources import open_source
 from movenet.tracker import Event, Tracker
 
+CLIP = Path(__file__).parents[2] / "shared" / "data" / "videos" / "pose2sim_multi_cam01.mp4"
 RATE = 30
 EMPTY = scene()
 SINGLE = ("lightning", "thunder")
@@ -78,6 +81,22 @@ def test_somebody_at_the_end_of_a_wide_frame_is_found_within_three_frames(
     assert abs(shoulders_x(found[3]) - (x + 110)) < 60
 
 
+@pytest.mark.parametrize("crop", ["person", "google"])
+@pytest.mark.parametrize("x", [10, 560, 1254])
+def test_somebody_small_who_comes_at_any_time_is_found_within_three_frames(
+    crop: str, x: int
+) -> None:
+    """At the ends and in the middle of 21:9, 120 px high, after any number of empty frames."""
+    empty, size = scene(size=(576, 1344)), (576, 1344)
+    there, before = (scene((people(height=120), at, 200), size=size) for at in (x, 300))
+    tracker = PoseTracker("lightning", smooth="none", crop=crop)  # type: ignore[arg-type]
+    for pause in range(1, 7):
+        *_, one, two, three = followed(tracker, [before] * 2 + [empty] * pause + [there] * 3)
+        middles = [shoulders_x(poses) for poses in (one, two, three) if len(poses)]
+        assert middles, pause
+        assert abs(middles[-1] - (x + 44)) < 30, pause
+
+
 def test_the_first_frame_is_as_good_as_the_next(lightning: PoseTracker) -> None:
     """Somebody found in the whole of a frame is looked at again on a crop at once."""
     first, *others = followed(lightning, [walk(1)[0]] * 4)
@@ -113,6 +132,27 @@ def test_two_keep_their_ids_and_each_gets_a_second_look() -> None:
         assert sorted(ids(before)) == sorted(ids(after)) == [1, 2]
         one, other = (poses[poses.ids == 1].keypoints[0] for poses in (before, after))
         assert 0.05 < np.abs(one - other).mean() < 20
+
+
+@pytest.mark.skipif(not CLIP.is_file(), reason="needs the clips in ../shared/data")
+def test_two_in_a_real_clip_keep_their_ids(multipose: PoseTracker) -> None:
+    """Every third frame of 1.7 s, while one walks past the other, whose feet are always lower."""
+    with open_source(CLIP, stride=3) as source:
+        frames = list(source)
+    assert len(frames) == 34
+    memory = multipose.memory()
+    found = [multipose.together([frame], [memory])[0] for frame in frames]
+    front, behind = [], []
+    for poses in found:
+        order = np.argsort(-poses.boxes[:, 3])
+        front.append(ids(poses)[order[0]])
+        behind.append(ids(poses)[order[1]])
+    assert (len(set(front)), len(set(behind))) == (1, 1)
+    assert set(front) | set(behind) == {1, 2}
+    middles = [poses.boxes[poses.ids == number, ::2].mean() for poses in (found[0], found[-1])
+               for number in (behind[0], front[0])]  # fmt: skip
+    assert middles[0] < middles[1] - 200  # apart at first, px
+    assert abs(middles[2] - middles[3]) < 100  # one before the other at the end
 
 
 def test_a_target_is_the_only_one_who_is_given() -> None:
@@ -162,6 +202,16 @@ def test_time_that_goes_back_begins_anew_with_a_target_too(options: dict) -> Non
     tracker, frame = PoseTracker(**options, smooth="none"), walk(1)[0]
     seen = [ids(tracker(frame, timestamp_s=at_s)) for at_s in (5.0, 5.04, 0.0, 0.04)]
     assert seen == [[1], [1], [2], [2]]
+
+
+def test_frames_of_another_size_are_looked_at_anew(lightning: PoseTracker) -> None:
+    """Else the next look would go to where the person was in the frames before."""
+    small, large = scene((people(), 40, 60)), scene((people(height=480), 80, 120), size=(720, 1280))
+    found = followed(lightning, [small] * 3 + [large] * 3 + [small] * 3)
+    assert [len(poses) for poses in found] == [1] * 9
+    for number, frame in ((3, large), (6, small)):
+        alone = followed(lightning, [frame])[0]
+        np.testing.assert_array_equal(found[number].keypoints, alone.keypoints)
 
 
 @pytest.mark.parametrize("at_s", [float("nan"), float("inf")])

@@ -36,7 +36,7 @@ def people(*rows: int) -> Poses:
     ],
 )
 def test_a_target_is_said_in_a_word(text: str, target: Target, row: int | None) -> None:
-    assert parse(text) == target
+    assert parse(text) == parse(target) == target
     if text != "longest":
         assert nearest(target, people(0, 1, 2)) == row
         assert nearest(target, people()) is None
@@ -48,6 +48,21 @@ def test_a_target_is_said_in_a_word(text: str, target: Target, row: int | None) 
 def test_another_word_is_refused_with_those_there_are(text: str) -> None:
     with pytest.raises(ValueError, match=r"target must be center, largest, longest, id:N or box:"):
         parse(text)
+
+
+@pytest.mark.parametrize("other", [None, 2, b"center", ("id", 2)])
+def test_neither_a_word_nor_a_target_is_refused(other: object) -> None:
+    with pytest.raises(ValueError, match=r"target must be center, largest, longest, id:N or box:"):
+        parse(other)  # type: ignore[arg-type]
+
+
+def test_a_target_that_is_nobody_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"target must be center, .* not 'middle'"):
+        Target("middle")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="ids begin at 1, this is 0"):
+        Target("id")
+    with pytest.raises(ValueError, match="'box:9,0,1,5': x1 must be below x2"):
+        Target("box", box=(9, 0, 1, 5))
 
 
 @pytest.mark.parametrize("text", ["box:50,0,10,100", "box:0,0,inf,inf", "box:0,0,nan,9"])

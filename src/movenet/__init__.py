@@ -85,11 +85,19 @@ def load(name: str, *, weights: str | Path | None = None) -> MoveNet:
     return files.build(spec, converted.tensors, str(weights))
 
 
+class _NotInstalledError(MoveNetError, ImportError):
+    """A name whose extra is missing: ImportError, as `from movenet import` raises for a name."""
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module 'movenet' has no attribute {name!r}")
-    module = importlib.import_module(f"movenet.{_HOMES[name]}")
+    try:
+        module = importlib.import_module(f"movenet.{_HOMES[name]}")
+    except MoveNetError as error:
+        # Not AttributeError: `from movenet import` would put its own message in place of this.
+        raise _NotInstalledError(f"movenet.{name}: {error}", name="movenet") from error
     value = module if name == _HOMES[name] else getattr(module, name)
     globals()[name] = value
     return value

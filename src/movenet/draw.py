@@ -56,14 +56,18 @@ def draw(
     visible = (np.asarray(keypoint_scores) > keypoint_threshold) & np.isfinite(xy).all(-1)
     # The most certain person comes first; drawn last, that one is on top.
     for person in reversed(range(people)):
-        box = None if boxes is None else np.asarray(boxes[person], np.float64)
-        box = box if box is not None and np.isfinite(box).all() else None
-        if box is not None:
+        if boxes is not None and np.isfinite(boxes[person]).all():
+            box = np.asarray(boxes[person], np.float64)
             _strokes(canvas, box[_BOX], [MIDDLE] * 4, max(1, width // 2))
         _skeleton(canvas, xy[person], visible[person], width)
-        at = _above(xy[person][visible[person]], box)
-        if ids is not None and at is not None:
-            _label(canvas, str(ids[person]), at, width)
+    if ids is None:
+        return canvas
+    # Over everybody: who stands behind another has an id that can be read.
+    for person in reversed(range(people)):
+        seen = xy[person][visible[person]]
+        at = _above(seen, None if boxes is None else np.asarray(boxes[person], np.float64))
+        if at is not None:
+            _label(canvas, str(ids[person]), at, width, seen)
     return canvas
 
 
@@ -149,7 +153,7 @@ def _above(
     seen: NDArray[np.float64], box: NDArray[np.float64] | None
 ) -> tuple[float, float] | None:
     """Where an id stands: on the middle of the box, else on the highest keypoint of (N, 2)."""
-    if box is not None:
+    if box is not None and np.isfinite(box).all():
         return float(box[0] + box[2]) / 2, float(box[1])
     if len(seen):
         x, y = seen[seen[:, 1].argmin()]
@@ -157,14 +161,29 @@ def _above(
     return None
 
 
-def _label(canvas: NDArray[np.uint8], text: str, at: tuple[float, float], width: int) -> None:
-    """White on a dark ground, bottom middle two line widths above `at`, inside of the picture."""
+def _label(
+    canvas: NDArray[np.uint8],
+    text: str,
+    at: tuple[float, float],
+    width: int,
+    seen: NDArray[np.float64],
+) -> None:
+    """White on a dark ground, inside of the picture, its bottom middle a little above `at`.
+
+    Where there is no room above, it stands beside the keypoints `seen` (N, 2) that it would hide.
+    """
     font, tall = cv2.FONT_HERSHEY_SIMPLEX, max(_TEXT_PX, _TEXT * width)
     scale = tall / cv2.getTextSize("0", font, 1, 1)[0][1]
     thickness, pad = max(1, width // 2), max(1, round(tall / 5))
     text_size = cv2.getTextSize(text, font, scale, thickness)[0]
     size = np.array(text_size) + 2 * pad  # (2,): width and height
-    wanted = np.array(at) - (size[0] / 2, size[1] + 2 * _DOT * width)
+    gap = 2 * _DOT * width
+    wanted = np.array(at) - (size[0] / 2, size[1] + gap)
+    high = seen[seen[:, 1] < size[1] + gap, 0]
+    if wanted[1] < 0 and len(high):
+        right = float(high.max()) + gap
+        fits = right + size[0] <= canvas.shape[1]
+        wanted[0] = right if fits else float(high.min()) - gap - size[0]
     left, top = (int(v) for v in wanted.clip(0, np.maximum(_size(canvas) - size, 0)))
     right, bottom = left + int(size[0]) - 1, top + int(size[1]) - 1
     cv2.rectangle(canvas, (left, top), (right, bottom), RIM, cv2.FILLED)

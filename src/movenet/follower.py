@@ -23,7 +23,9 @@ SCALE, MIDDLE = 1.1, 0.03
 # And so is a shape, which the runtime has at hand: while it shows the person nearly as large as
 # the best one would; a smaller one is taken only if it would do for a wider person too.
 AS_LARGE, WIDER = 1.08, 1.15
-LONG = 1.5  # of a picture's sides: from here its parts are looked at by themselves
+# A picture as long as that, in its short sides, is also looked at in parts that are no longer; they
+# overlap by so much, so that somebody between two of them is whole in one.
+LONG, OVERLAP = 1.5, 0.3
 
 
 class Follower:
@@ -31,8 +33,8 @@ class Follower:
 
     "person" is the extent of the keypoints over 0.1, widened by 1.25, at the person's own aspect;
     a crop stays while the person stays in its middle. "google" is Google's square. Where no torso
-    is seen it is the whole picture. Where nobody is, it is by turns the whole picture, where
-    somebody was last, and the parts of a long picture.
+    is seen it is the whole picture. Where nobody is, it is by turns the whole picture and where
+    somebody was last, and after each the parts of a long picture.
     """
 
     def __init__(self, crop: Crop, shapes: Collection[Shape], side: int) -> None:
@@ -68,12 +70,9 @@ class Follower:
         return steady(keypoints[scores > SPANNING], self.shapes, self._last)
 
     def _places(self, image_size: tuple[int, int]) -> list[CropRegion]:
-        """Parts of the picture where somebody may be."""
-        squares = [
-            CropRegion.around(corners, [(self.side, self.side)], 1.0)
-            for corners in parts(image_size)
-        ]
-        return [self._last, *squares] if self._last else squares
+        """Parts of the picture where somebody may be, in turn; the whole comes before them."""
+        places = [CropRegion.around(corners, self.shapes, 1.0) for corners in parts(image_size)]
+        return [*places, self._last, *places] if self._last else places
 
 
 def steady(points: Floats, shapes: Collection[Shape], before: CropRegion | None) -> CropRegion:
@@ -104,11 +103,14 @@ def must_change(
 
 
 def parts(image_size: tuple[int, int]) -> list[NDArray[np.float64]]:
-    """Squares that cover a long picture, both ends first, as corners (2, 2) x, y px; else none."""
-    height, width = image_size
-    short, long = min(height, width), max(height, width)
+    """Parts that cover a long picture, both ends first, as corners (2, 2) x, y px; else none."""
+    sides = np.array(image_size[::-1], np.float64)  # (2,) x, y
+    short, long = sides.min(), sides.max()
     if long < LONG * short:
         return []
-    shares = np.linspace(0, 1, math.ceil(long / short)).tolist()
-    starts = np.outer([0.0, 1.0, *shares[1:-1]], [width - short, height - short])
-    return [np.stack([start, start + short]) for start in starts]
+    overlap = OVERLAP * short
+    count = max(2, math.ceil((long - overlap) / (LONG * short - overlap)))
+    size = np.where(sides == long, (long + (count - 1) * overlap) / count, short)
+    shares = np.linspace(0, 1, count).tolist()
+    starts = np.outer([0.0, 1.0, *shares[1:-1]], sides - size)
+    return [np.stack([start, start + size]) for start in starts]

@@ -13,7 +13,7 @@ from movenet.pose_tracker import Memory, PoseTracker
 from movenet.poses import Poses
 from movenet.sources import Source, open_source
 from movenet.sources.clock import USUAL_RATE
-from movenet.target import parse
+from movenet.target import Target, parse
 from movenet.tracker import Event
 
 Address = Union[str, int, "os.PathLike[str]"]
@@ -36,7 +36,7 @@ def track(  # noqa: PLR0913 (the pinned interface)
     source: Address,
     *,
     smooth: Smooth = "live",
-    target: str | None = None,
+    target: str | Target | None = None,
     start_s: float = 0.0,
     end_s: float | None = None,
     stride: int = 1,
@@ -54,6 +54,7 @@ def track(  # noqa: PLR0913 (the pinned interface)
     Raises VideoError for a source that cannot be read (one that breaks off gives its good part
     first), ValueError, WeightsError and EngineError as `PoseTracker` does.
     """
+    check_address(source)
     tracker = open_tracker(smooth=smooth, target=target, **options)
     opened = open_source(
         source, start_s=start_s, end_s=end_s, stride=stride, camera_size=camera_size, rate=rate
@@ -75,8 +76,10 @@ def track_many(
     step gives a frame and its people for every source, None for one that has ended. Where sources
     break off, the others go on, and the first error is raised when all have ended.
     """
-    if isinstance(sources, str):
+    if isinstance(sources, (str, bytes)) or not isinstance(sources, Sequence):
         raise ValueError(f"sources must be a list of sources, not {sources!r}")
+    for source in sources:
+        check_address(source)
     tracker = PoseTracker(**options)
     with ExitStack() as stack:
         opened = [
@@ -97,6 +100,14 @@ def track_many(
             raise errors[0]
 
 
+def check_address(source: Address) -> None:
+    """ValueError for what names no source; True would be the second camera."""
+    if isinstance(source, bool) or not isinstance(source, (str, int, os.PathLike)):
+        raise ValueError(
+            f"source must be a path, an address or the number of a camera, not {source!r}"
+        )
+
+
 def next_of(stream: Iterator[Frame], errors: list[VideoError]) -> Frame | None:
     """The next frame of a stream; None at its end, its error being kept."""
     try:
@@ -106,7 +117,7 @@ def next_of(stream: Iterator[Frame], errors: list[VideoError]) -> Frame | None:
         return None
 
 
-def open_tracker(*, smooth: Smooth, target: str | None, **options: Any) -> PoseTracker:
+def open_tracker(*, smooth: Smooth, target: str | Target | None, **options: Any) -> PoseTracker:
     """The tracker of a run that may read its source twice."""
     if smooth not in get_args(Smooth):
         raise ValueError(f"smooth must be {', '.join(get_args(Smooth))}, not {smooth!r}")
@@ -117,13 +128,13 @@ def open_tracker(*, smooth: Smooth, target: str | None, **options: Any) -> PoseT
     )
 
 
-def is_longest(target: str | None) -> bool:
+def is_longest(target: str | Target | None) -> bool:
     """Whether a target is only known at the end."""
     return target is not None and parse(target).kind == "longest"
 
 
 def check_passes(
-    source: Source, tracker: PoseTracker, *, smooth: Smooth, target: str | None
+    source: Source, tracker: PoseTracker, *, smooth: Smooth, target: str | Target | None
 ) -> None:
     """ValueError where a source would be read twice that cannot be, or for one person only."""
     if source.live and (is_longest(target) or smooth == "offline"):
@@ -138,7 +149,7 @@ def steps(
     tracker: PoseTracker,
     *,
     smooth: Smooth = "live",
-    target: str | None = None,
+    target: str | Target | None = None,
     watch: Watch = iter,
 ) -> Iterator[Step]:
     """Every frame of a source, as the tracker sees it, in as many passes as that needs.

@@ -91,7 +91,7 @@ class PoseTracker:
         if not 0 <= self.born <= 1:
             raise ValueError(f"person_threshold must be from 0 to 1, not {person_threshold}")
         self.crop, self.similarity, self.smooth = crop, similarity, smooth
-        self.target = parse(target) if isinstance(target, str) else target
+        self.target = None if target is None else parse(target)
         spec = specs.find(model) if isinstance(model, str) else model.spec
         if finder is not None and (spec.people > 1 or specs.find(finder).people == 1):
             raise ValueError(
@@ -185,7 +185,8 @@ class PoseTracker:
         """The first look alone: who is in each frame. MultiPose needs no memory for it."""
         pictures = [frame.image for frame in frames]
         for frame, memory in zip(frames, memories, strict=True):
-            if frame.timestamp_s < memory.time_s:
+            resized = frame.image.shape[:2] != memory.raw.image_size and memory.box is not None
+            if frame.timestamp_s < memory.time_s or resized:
                 memory.follower, memory.box = self._follower(), None
             memory.time_s = frame.timestamp_s
         if self.estimator.several:

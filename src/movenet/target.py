@@ -23,14 +23,35 @@ class Target:
     """
 
     kind: Kind
-    id: int = 0
-    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    id: int = 0  # from 1 on, of the kind "id"
+    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)  # x1, y1, x2, y2
+
+    def __post_init__(self) -> None:
+        """ValueError for what is nobody."""
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"target must be {WORDS}, not {self.kind!r}")
+        if self.kind == "id" and self.id < 1:
+            raise ValueError(f"target 'id': ids begin at 1, this is {self.id}")
+        x1, y1, x2, y2 = self.box
+        whole = x1 < x2 and y1 < y2 and all(map(math.isfinite, self.box))
+        if self.kind == "box" and not whole:
+            numbers = ",".join(f"{number:g}" for number in self.box)
+            raise ValueError(
+                f"target 'box:{numbers}': x1 must be below x2, and y1 below y2, in pixels"
+            )
 
 
-def parse(text: str) -> Target:
-    """ "center", "largest", "longest", "id:2", "box:10,20,110,220" -> Target; ValueError."""
-    kind, colon, value = text.partition(":")
-    refused = ValueError(f"target must be {WORDS}, not {text!r}")
+def parse(target: str | Target) -> Target:
+    """ "center", "largest", "longest", "id:2", "box:10,20,110,220" -> Target; ValueError.
+
+    A Target is one already.
+    """
+    if isinstance(target, Target):
+        return target
+    refused = ValueError(f"target must be {WORDS}, not {target!r}")
+    if not isinstance(target, str):
+        raise refused
+    kind, colon, value = target.partition(":")
     if kind == "id" and value.isdecimal() and int(value) > 0:
         return Target("id", id=int(value))
     if kind == "box":
@@ -38,10 +59,8 @@ def parse(text: str) -> Target:
             x1, y1, x2, y2 = (float(number) for number in value.split(","))
         except ValueError as error:
             raise refused from error
-        if not (x1 < x2 and y1 < y2 and all(map(math.isfinite, (x1, y1, x2, y2)))):
-            raise ValueError(f"target {text!r}: x1 must be below x2, and y1 below y2, in pixels")
         return Target("box", box=(x1, y1, x2, y2))
-    if colon or kind not in get_args(Kind) or kind == "id":
+    if colon or kind == "id":
         raise refused
     return Target(kind)  # type: ignore[arg-type]
 
