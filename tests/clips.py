@@ -1,11 +1,22 @@
-"""Tiny videos, made with PyAV where a test needs them."""
+"""Tiny videos, made with PyAV where a test needs them, and what is read of them."""
 
-from collections.abc import Iterable, Sequence
+import http.server
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+import pytest
+
+from movenet.errors import VideoError
+from movenet.sources import open_source
+
+SHORT_GOPS = {"g": "10"}  # an encoder's option: a keyframe each 10 frames
 
 GREY_STEP = 4  # between two frames, so that each one is told apart after compression
 
@@ -31,6 +42,7 @@ def write(
     times: Sequence[float] | None = None,
     turn: tuple[int, bool] | None = None,
     sound_s: float = 0.0,
+    title: str = "",
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
 ) -> Path:
@@ -38,8 +50,10 @@ def write(
 
     times: of each frame in seconds, else 1 / rate apart. turn: the display matrix, as degrees
     counterclockwise and whether mirrored. sound_s: length of a sound track of silence.
+    title: in the metadata.
     """
     with av.open(str(path), "w", options=container_options or {}) as file:
+        file.metadata["title"] = title
         video = file.add_stream(codec, rate=rate, options=options or {})
         video.pix_fmt = pixels
         video.codec_context.time_base = Fraction(1, 1000) if times else Fraction(1, rate)
@@ -63,3 +77,45 @@ def write(
         if sound_s:
             file.mux(sound.encode(None))
     return path
+
+
+Seen = list[tuple[int, float, int]]  # of each frame: index, timestamp_s, which grey
+
+
+def read(path: str | Path, **options: Any) -> Seen:
+    """The frames of a source; `options` are those of `open_source`."""
+    with open_source(path, **options) as source:
+        return [(f.index, f.timestamp_s, place_of(f.image)) for f in source]
+
+
+def failing(path: str | Path, **options: Any) -> tuple[Seen, str]:
+    """The frames that came, and the one line of the error that then came."""
+    frames: Seen = []
+    with pytest.raises(VideoError) as caught, open_source(path, **options) as source:
+        frames.extend((f.index, f.timestamp_s, place_of(f.image)) for f in source)
+    assert "\n" not in str(caught.value)
+    return frames, str(caught.value)
+
+
+def expected(places: Iterable[int], rate: float = 25) -> list[tuple[int, Any, int]]:
+    """What `read` gives where each grey is at its place, 1 / rate apart."""
+    return [(i, pytest.approx(i / rate), i) for i in places]
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address of a folder, "http://127.0.0.1:8080/", on a server that is up meanwhile."""
+    handler = partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -5,10 +5,12 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import clips
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,6 +23,8 @@ from movenet.frame_folder import FrameFolder
 
 av = pytest.importorskip("av", reason="needs PyAV, the extra `video`")
 from movenet.movie import Movie, even, fitted  # noqa: E402
+from movenet.sources import Source, open_source  # noqa: E402
+from movenet.sources.video import Video  # noqa: E402
 
 Pixels = NDArray[np.uint8]
 VIDEOS = Path(__file__).parents[2] / "shared" / "data" / "videos"
@@ -577,15 +581,77 @@ def test_rate_and_channels_are_kept_where_aac_has_them(
     assert 3.3 < sound_of(tmp_path / "made.mp4")[0][-1] < 3.5
 
 
-def test_sound_whose_times_go_back_is_left_out_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("start", "end"), [(0.0, 3.4), (1.0, 2.4)])
+def test_sound_ends_where_recordings_were_joined(tmp_path: Path, start: float, end: float) -> None:
+    """The second is longer: its times go back, and then on to where the first did not come."""
     source = clip(tmp_path / "a.ts", "aac")
-    source.write_bytes(source.read_bytes() * 2)
+    second = clip(tmp_path / "b.ts", "aac", seconds=8.0)
+    source.write_bytes(source.read_bytes() + second.read_bytes())
     path = tmp_path / "made.mp4"
     with Movie(path, rate=RATE, sound=source) as movie:
         for i, frame in enumerate(noise(170)):
-            movie.write(frame, i / RATE)
+            movie.write(frame, start + i / RATE)
     assert len(times_of(path)) == 170
-    assert 3.3 < sound_of(path)[0][-1] < 3.5
+    assert end - 0.1 < sound_of(path)[0][-1] < end + 0.1
+
+
+def test_sound_whose_times_go_back_a_little_is_left_out_there(tmp_path: Path) -> None:
+    source = clip(tmp_path / "a.ts", "aac", seconds=0.2)
+    second = clip(tmp_path / "b.ts", "aac")
+    source.write_bytes(source.read_bytes() + second.read_bytes())
+    path = tmp_path / "made.mp4"
+    with Movie(path, rate=RATE, sound=source) as movie:
+        for i, frame in enumerate(noise(100)):
+            movie.write(frame, i / RATE)
+    assert len(times_of(path)) == 100
+    times, _ = sound_of(path)
+    assert (np.diff(times) > 0).all()
+    assert 3.3 < times[-1] < 3.5
+
+
+def test_behind_the_place_where_recordings_were_joined_there_is_no_sound(tmp_path: Path) -> None:
+    source = clip(tmp_path / "a.ts", "aac")
+    second = clip(tmp_path / "b.ts", "aac", seconds=8.0)
+    source.write_bytes(source.read_bytes() + second.read_bytes())
+    with Movie(tmp_path / "made.mp4", rate=RATE, sound=source) as movie:
+        movie.write(noise(1)[0], 4.0)
+    with av.open(str(tmp_path / "made.mp4")) as file:
+        assert not file.streams.audio
+
+
+def reopening(source: Source) -> Callable[[], Any]:
+    assert isinstance(source, Video)
+    return source.reopen
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_the_sound_of_a_file_on_a_server_is_that_of_the_file(tmp_path: Path, name: str) -> None:
+    clip(tmp_path / name, "aac")
+    made: list[Path] = []
+    with clips.served(tmp_path) as address:
+        for at in (str(tmp_path / name), address + name):
+            made.append(tmp_path / f"made{len(made)}.mp4")
+            with (
+                open_source(at, start_s=0.76, end_s=2.8) as source,
+                Movie(made[-1], rate=RATE, sound=reopening(source)) as movie,
+            ):
+                for frame in source:
+                    movie.write(frame.image, frame.timestamp_s)
+    assert_aligned(made[1], [flash - 0.76 for flash in FLASHES])
+    assert made[0].read_bytes() == made[1].read_bytes()
+
+
+def test_sound_of_a_file_that_is_gone_from_its_server_is_named(tmp_path: Path) -> None:
+    clip(tmp_path / "a.mp4", "aac")
+    with clips.served(tmp_path) as address, open_source(address + "a.mp4") as source:
+        (tmp_path / "a.mp4").unlink()
+        with (
+            pytest.raises(VideoError) as error,
+            Movie(tmp_path / "made.mp4", sound=reopening(source)) as movie,
+        ):
+            movie.write(noise(1)[0], 0.0)
+    why = "cannot be opened (Server returned 404 Not Found)"
+    assert str(error.value) == f"{source.name}: {why}; check the address, and that it is sent"
 
 
 def test_damaged_sound_is_passed_over(tmp_path: Path) -> None:

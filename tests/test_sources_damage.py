@@ -7,31 +7,9 @@ import clips
 import numpy as np
 import pytest
 from av.stream import Disposition
-
-from movenet.errors import VideoError
-from movenet.sources import open_source
+from clips import SHORT_GOPS, expected, failing, read
 
 IN_FRONT = {"movflags": "faststart"}  # the index of an MP4
-SHORT_GOPS = {"g": "10"}
-
-
-def read(path, **options):
-    """(index, timestamp_s, which grey) of each frame."""
-    with open_source(path, **options) as source:
-        return [(f.index, f.timestamp_s, clips.place_of(f.image)) for f in source]
-
-
-def failing(path, **options):
-    """The frames that came, and the message of the error that then came."""
-    frames = []
-    with pytest.raises(VideoError) as caught, open_source(path, **options) as source:
-        frames.extend((f.index, f.timestamp_s, clips.place_of(f.image)) for f in source)
-    assert "\n" not in str(caught.value)
-    return frames, str(caught.value)
-
-
-def expected(places, rate=25):
-    return [(i, pytest.approx(i / rate), i) for i in places]
 
 
 def test_a_cut_mp4_with_its_index_in_front_gives_what_is_there(tmp_path):
@@ -79,6 +57,36 @@ def test_damaged_packets_cost_their_own_frames_and_are_counted(tmp_path, broken)
     assert [t for _, t, _ in frames] == pytest.approx([(i - good[0]) / 25 for i in good])
     count = "1 damaged packet was" if len(broken) == 1 else f"{len(broken)} damaged packets were"
     assert message == f"{path}: {count} left out; the rest is done, copy or download it again"
+
+
+def test_damage_behind_the_place_where_recordings_were_joined_costs_its_own_frame(tmp_path):
+    path, data = tmp_path / "a.mkv", b""
+    for part in (clips.greys(50)[:25], clips.greys(50)[25:]):
+        data += clips.write(path, part, options={"g": "1"}).read_bytes()
+    path.write_bytes(data)
+    with av.open(str(path)) as file:
+        packet = [bytes(p) for p in file.demux(video=0) if p.size][35]
+    path.write_bytes(data.replace(packet, b"\xff" * len(packet)))
+    good = [i for i in range(50) if i != 35]
+    for first in (0, 5, 20, 30):
+        frames, message = failing(path, start_s=max(0, (first - 0.5) / 25))
+        assert [place for _, _, place in frames] == good[first:]
+        assert [t for _, t, _ in frames] == pytest.approx([i / 25 for i in good[first:]])
+        problem = "1 damaged packet was left out; the rest is done, copy or download it again"
+        assert message == f"{path}: {problem}"
+
+
+@pytest.mark.parametrize("byte", [9, 10])
+@pytest.mark.parametrize("place", [12, 20, 28])
+def test_a_damaged_time_moves_nothing(tmp_path, byte, place):
+    path = clips.write(tmp_path / "a.ts", clips.greys(30), options={**SHORT_GOPS, "bf": "0"})
+    data = bytearray(path.read_bytes())
+    begins = [i for i in range(len(data)) if data[i : i + 4] == b"\0\0\1\xe0"]
+    data[begins[place] + byte] ^= 0x0E  # of the time: ISO/IEC 13818-1, 2.4.3.6
+    path.write_bytes(data)
+    for first in (0, 5, 15, 24):
+        start = max(0, (first - 0.5) / 25)
+        assert read(path, start_s=start) == expected(range(first, 30))
 
 
 def test_a_file_of_damage_only_is_one_line(tmp_path):

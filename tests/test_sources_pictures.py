@@ -1,5 +1,8 @@
 """Pictures as frames."""
 
+import errno
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -74,6 +77,15 @@ def test_a_start_after_the_last_picture_is_one_line(folder):
 def test_a_pattern_of_videos_is_one_line(folder):
     problem = "no picture matches this pattern; check it, and name videos one by one"
     assert failing(folder / "*.txt") == ([], f"{folder}/*.txt: {problem}")
+
+
+def test_a_folder_that_may_not_be_searched_is_not_called_empty(folder, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    message = f"{folder}: cannot be searched (Permission denied)"
+    assert failing(folder) == ([], message)
 
 
 def test_closing_ends_the_reading(folder):

@@ -1,7 +1,6 @@
 """Streams, from servers on this machine that are killed and come back."""
 
 import contextlib
-import functools
 import http.server
 import itertools
 import logging
@@ -196,27 +195,60 @@ def test_a_stream_that_is_opened_and_not_read_is_closed(server):
 
 def test_a_video_file_on_a_server_is_a_video(tmp_path):
     clips.write(tmp_path / "a.mp4", clips.greys(20), container_options={"movflags": "faststart"})
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Quiet, directory=tmp_path)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as files:
-        thread = threading.Thread(target=files.serve_forever)
-        thread.start()
-        address = f"http://127.0.0.1:{files.server_port}/"
+    with clips.served(tmp_path) as address:
         with open_source(address + "a.mp4", start_s=0.2) as source:
             assert (source.live, source.rate, source.count) == (False, 25, 15)
             for _ in range(2):
                 places = [(f.index, f.timestamp_s, clips.place_of(f.image)) for f in source]
-                assert places == [(i, pytest.approx(i / 25), i) for i in range(5, 20)]
+                assert places == clips.expected(range(5, 20))
         with pytest.raises(VideoError) as caught:
             open_source(address + "b.mp4")
-        files.shutdown()
-        thread.join()
     why = "cannot be opened (Server returned 404 Not Found)"
     assert str(caught.value) == f"{address}b.mp4: {why}; check the address, and that it is sent"
+
+
+LIVE_WEBM = {"codec": "libvpx-vp9", "container_options": {"live": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("a.ts", {}), ("a.h264", {}), ("a.webm", LIVE_WEBM), ("a.gif", {})]
+)
+def test_a_file_on_a_server_that_names_no_length_is_read_once(tmp_path, name, options):
+    if name == "a.gif":
+        options = {"codec": "gif", "pixels": "gray"}
+    clips.write(tmp_path / name, clips.greys(20), **options)
+    with clips.served(tmp_path) as address:
+        with open_source(address + name) as source:
+            assert not source.live  # or it would be read for ever
+        frames = clips.read(address + name)
+        assert [place for _, _, place in frames] == list(range(20))
+        assert clips.read(address + name, start_s=0.5) == frames[13:]
+
+
+@pytest.mark.parametrize(("end", "live"), [("", True), ("#EXT-X-ENDLIST\n", False)])
+def test_a_playlist_is_live_until_it_has_an_end(tmp_path, end, live):
+    clips.write(tmp_path / "a.ts", clips.greys(20))
+    parts = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.8,\na.ts\n"
+    (tmp_path / "a.m3u8").write_text(parts + end)  # RFC 8216
+    with clips.served(tmp_path) as address, open_source(address + "a.m3u8") as source:
+        assert source.live == live
+
+
+def test_a_server_that_breaks_off_in_a_file_is_named(tmp_path, monkeypatch):
+    clips.write(tmp_path / "a.ts", clips.greys(20), options={"bf": "0"})
+    data = (tmp_path / "a.ts").read_bytes()
+
+    def half(self, source, outgoing):
+        outgoing.write(data[: len(data) // 2])
+
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "copyfile", half)
+    with clips.served(tmp_path) as address:
+        frames, message = clips.failing(address + "a.ts")
+    assert frames == clips.expected(range(len(frames)))
+    assert 5 < len(frames) < 15
+    last = f"after frame {len(frames) - 1} at {frames[-1][1]:.2f} s"
+    problem = f"it breaks off {last}; the rest is done, copy or download it again"
+    assert message == f"{address}a.ts: {problem}"
 
 
 def test_an_address_that_cannot_be_opened_is_one_line_without_the_password(capfd):

@@ -3,7 +3,7 @@
 import gc
 import os
 import threading
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
@@ -11,37 +11,16 @@ import clips
 import cv2
 import numpy as np
 import pytest
+from clips import SHORT_GOPS, expected, failing, read
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from movenet.errors import VideoError
 from movenet.sources import open_source
 from movenet.sources.span import Span
 
 CLIPS = Path(__file__).parents[2] / "shared" / "data" / "videos"
 needs_clips = pytest.mark.skipif(not CLIPS.is_dir(), reason="needs the clips in ../shared/data")
-SHORT_GOPS = {"g": "10"}
-
-
-def read(path, **options):
-    """(index, timestamp_s, which grey) of each frame."""
-    with open_source(path, **options) as source:
-        return [(f.index, f.timestamp_s, clips.place_of(f.image)) for f in source]
-
-
-def failing(path, **options):
-    """The frames that came, and the message of the error that then came."""
-    frames = []
-    with pytest.raises(VideoError) as caught, open_source(path, **options) as source:
-        frames.extend((f.index, f.timestamp_s, clips.place_of(f.image)) for f in source)
-    assert "\n" not in str(caught.value)
-    return frames, str(caught.value)
-
-
-def expected(places, rate=25):
-    return [(i, pytest.approx(i / rate), i) for i in places]
-
 
 CODECS = {
     "h264.mp4": {"options": SHORT_GOPS},
@@ -120,6 +99,27 @@ def test_time_begins_with_the_files_first_frame(tmp_path):
     path = clips.write(tmp_path / "a.mkv", clips.greys(3), times=[5.0, 5.1, 5.2])
     assert [t for _, t, _ in read(path)] == pytest.approx([0.0, 0.1, 0.2])
     assert [t for _, t, _ in read(path, start_s=0.05)] == pytest.approx([0.1, 0.2])
+
+
+def joined(path, *pieces, **options):
+    """Recordings of one grey after the other, each of which begins at time 0, put into one file."""
+    pictures = iter(clips.greys(sum(pieces)))
+    parts = (clips.write(path, islice(pictures, frames), **options) for frames in pieces)
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "pieces"),
+    [("a.ts", (25, 30)), ("a.ts", (30, 20)), ("a.ts", (16, 16, 23)), ("a.mkv", (21, 24))],
+)
+def test_where_recordings_were_joined_a_start_changes_nothing_else(tmp_path, name, pieces):
+    path = joined(tmp_path / name, *pieces, options={"g": "5"})
+    frames = sum(pieces)
+    assert read(path) == expected(range(frames))
+    for first in range(1, frames, 4):
+        assert read(path, start_s=(first - 0.5) / 25) == expected(range(first, frames))
+    assert read(path, start_s=0.58, end_s=1.58, stride=3) == expected(range(15, 40, 3))
 
 
 def test_one_frame_is_a_video(tmp_path):
@@ -213,6 +213,13 @@ def test_any_name_may_be_a_files(tmp_path, monkeypatch, name):
     clips.write(tmp_path / "a.mp4", clips.greys(2)).rename(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     assert read(Path(name)) == read(tmp_path / name) == expected([0, 1])
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
+def test_a_title_may_be_of_any_encoding(tmp_path, suffix):
+    path = clips.write(tmp_path / f"a.{suffix}", clips.greys(2), title="a ~~~~ film")
+    path.write_bytes(path.read_bytes().replace(b"~~~~", "caf\xe9".encode("latin-1")))
+    assert read(path) == expected([0, 1])
 
 
 def test_a_reading_that_is_left_closes_its_file(tmp_path):

@@ -14,6 +14,7 @@ import math
 import os
 import struct
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from movenet.errors import MoveNetError, VideoError
 from movenet.images import read
-from movenet.soundtrack import Soundtrack
+from movenet.soundtrack import Soundtrack, open_sound
 
 try:
     import av
@@ -38,6 +39,10 @@ except ImportError as error:
 if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.stream import VideoStream
+
+    from movenet.soundtrack import Opened
+
+    Sound = str | Path | Opened
 
 Pixels = NDArray[np.uint8]
 
@@ -72,19 +77,21 @@ class Movie:
     """
 
     def __init__(
-        self, path: str | Path, *, rate: float | None = None, sound: str | Path | None = None
+        self, path: str | Path, *, rate: float | None = None, sound: "Sound | None" = None
     ) -> None:
         """Look whether the place can be written.
 
         rate: frames a second, which says how long the last frame is shown (else as long as the
-        one before). sound: the file that the frames are from, for its sound, see `soundtrack`.
+        one before). sound: the file that the frames are from, for its sound (see `soundtrack`), or
+        what opens it, as `Video.reopen` of `movenet.sources` does.
 
         Raises VideoError where it cannot be written, or is the file `sound` itself, and
         ValueError for a rate that is not over 0.
         """
         if rate is not None and not 0 < rate < math.inf:
             raise ValueError(f"rate: expected frames a second, over 0, got {rate}")
-        self._path, self._rate, self._sound = Path(path), rate, sound
+        self._path, self._rate = Path(path), rate
+        self._sound = partial(open_sound, sound) if isinstance(sound, str | Path) else sound
         if self._path.suffix.lower() not in SUFFIXES:
             raise VideoError(f"{path}: movies are saved as {', '.join(SUFFIXES)}; choose one")
         if "libx264" not in av.codecs_available:
@@ -92,7 +99,7 @@ class Movie:
                 f"{path}: this PyAV cannot write H.264; pip install --force-reinstall av"
             )
         self._is_new = not self._path.exists()
-        if sound is not None and _same(path, sound):
+        if isinstance(sound, str | Path) and _same(path, sound):
             raise VideoError(f"{path}: is the video that is read; name another file")
         try:
             # What is there is not emptied: perhaps no frame will come.
@@ -180,7 +187,7 @@ class _Writing:
         first: Pixels,
         start_s: float,
         rate: float | None,
-        sound: str | Path | None,
+        sound: "Opened | None",
     ) -> None:
         self._size, self._start_s = first.shape[:2], start_s
         self._step = None if rate is None else _ticks(1 / rate)

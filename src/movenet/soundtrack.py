@@ -1,6 +1,7 @@
 """The sound of a file, for the movie that is made of its frames."""
 
-from collections.abc import Generator, Iterable, Iterator
+import math
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
     Packets = Generator[Packet[AudioStream], None, None]
+    Opened = Callable[[], InputContainer]
 
 # Of what MP4 takes, the kinds that every browser and phone plays, as FFmpeg's decoders are named.
 COPIED = ("aac", "mp3", "mp3float")
@@ -28,21 +30,22 @@ AAC_RATE = 48_000  # Hz, for sound of a rate that AAC does not know
 # What is kept from before the start: a packet of AAC or MP3 is decoded with those before it.
 # Players pass over it, since its times are below 0.
 PREROLL_S = 0.1
+SLIP_S = 0.5  # times that go back further began anew, as `movenet.sources.clock` takes it
 
 
 class Soundtrack:
     """The sound of a file, or none, as packets of a new stream of `movie`."""
 
-    def __init__(self, path: str | Path | None, movie: "OutputContainer", start_s: float) -> None:
-        """start_s: where the movie begins, in seconds since the file's first frame.
+    def __init__(self, opened: "Opened | None", movie: "OutputContainer", start_s: float) -> None:
+        """opened: opens the file, more than once; what it raises is not caught.
+
+        start_s: where the movie begins, in seconds since the file's first frame.
 
         AAC and MP3 are copied, other sound becomes AAC. `movie` gets a stream for it if there is
-        any. The sound ends where the file cannot be read any further, or changes its format, and is
-        left out where its times go back.
-
-        Raises VideoError where the file cannot be opened.
+        any. The sound ends where the file cannot be read any further, changes its format, or has
+        times that go back, as where recordings were joined.
         """
-        self._packets = _packets(path, movie, start_s)
+        self._packets = _packets(opened, movie, start_s)
         self._next = next(self._packets, None)
 
     def until(self, end_s: float) -> "Iterator[Packet[AudioStream]]":
@@ -56,19 +59,19 @@ class Soundtrack:
         self._packets.close()
 
 
-def _packets(path: str | Path | None, movie: "OutputContainer", start_s: float) -> "Packets":
-    if path is None:
+def _packets(opened: "Opened | None", movie: "OutputContainer", start_s: float) -> "Packets":
+    if opened is None:
         return
-    with _opened(path) as source:
+    with opened() as source:
         stream = source.streams.best("audio")
         if not isinstance(stream, AudioStream) or stream.codec_context is None:
             return  # no sound, or of an unknown kind
-        origin_s = start_s + _first_s(path)
+        origin_s = start_s + _first_s(opened)
         read = _read(source, stream, origin_s)
         make = _copied if _can_be_copied(stream) else _encoded
         last: int | None = None
         for packet in make(read, stream, movie, origin_s):
-            # Where recordings were put together, times go back, which a movie does not take.
+            # Times may go back a little, which a movie does not take.
             if packet.dts is not None and (last is None or packet.dts > last):
                 last = packet.dts
                 yield packet
@@ -79,7 +82,8 @@ def _seconds(packet: "Packet[AudioStream]") -> float:
     return float(packet.pts * packet.time_base)
 
 
-def _opened(path: str | Path) -> "InputContainer":
+def open_sound(path: str | Path) -> "InputContainer":
+    """A file, for its sound; VideoError says why not."""
     try:
         return av.open(f"file:{path}", metadata_errors="replace")
     except av.FFmpegError as error:
@@ -88,9 +92,9 @@ def _opened(path: str | Path) -> "InputContainer":
         ) from error
 
 
-def _first_s(path: str | Path) -> float:
+def _first_s(opened: "Opened") -> float:
     """Where the first frame is on the clock of the packets; what cannot be decoded is no frame."""
-    with _opened(path) as source:
+    with opened() as source:
         video = source.streams.best("video")
         packets = () if video is None else source.demux(video)
         frame = next(_decoded(packets), None)
@@ -104,10 +108,16 @@ def _read(source: "InputContainer", stream: AudioStream, origin_s: float) -> "Pa
 
     All are read up to there: not every container finds a place when it is asked to.
     """
+    latest_s = -math.inf
     try:
         for packet in source.demux(stream):
-            end = None if packet.pts is None else packet.pts + (packet.duration or 0)
-            if end is None or end * packet.time_base > origin_s - PREROLL_S:
+            end_s = math.inf
+            if packet.pts is not None:
+                end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                if end_s < latest_s - SLIP_S:
+                    return
+                latest_s = max(latest_s, end_s)
+            if end_s > origin_s - PREROLL_S:
                 yield packet
     except av.FFmpegError:
         return

@@ -21,6 +21,7 @@ __all__ = ["Source", "open_source"]
 
 _ANIMATED = {".gif", ".apng"}  # pictures by their suffix, read as the videos they are
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_PLAYLISTS = {"hls", "dash"}  # FFmpeg's names: how long these texts are says nothing
 _CAMERA_PATHS = ("/dev/video", "/dev/v4l/")
 
 
@@ -77,11 +78,16 @@ def _camera(source: str | int | os.PathLike[str]) -> int | str | None:
 
 
 def _from_address(address: str, span: Span) -> Source:
-    """A video where its length is known, as of a file on a server; else a stream."""
+    """A video where its length is known, in time or bytes, as of a file on a server; or a stream.
+
+    A file that were taken for a stream would be read again and again.
+    """
     opened = connect(address)
-    if not opened[0].duration:
+    container = opened[0]
+    is_file = container.size > 0 and container.format.name not in _PLAYLISTS
+    if not (container.duration or is_file):
         return Stream(address, opened, span)
-    opened[0].close()
+    container.close()
     return Video(partial(connect, address), label(address), span)
 
 
@@ -97,7 +103,8 @@ def _pictures(path: str) -> list[Path]:
     try:
         files = images.find([path])
     except ImageError as error:
-        raise VideoError(f"{name}: {problem}") from error
+        denied = isinstance(error.__cause__, OSError)
+        raise VideoError(str(error) if denied else f"{name}: {problem}") from error
     if not any(file.suffix.lower() in images.SUFFIXES for file in files):
         raise VideoError(f"{name}: {problem}")
     return files

@@ -18,7 +18,9 @@ class Clock:
       (half a nominal frame if that is less), and so on until the times are past that.
     - Where time goes back further, the frame comes one nominal frame (1 / rate) after the one
       before, and the times that follow keep their distances from it.
-    - A frame without a time comes one nominal frame after the one before.
+    - A frame without a time comes one nominal frame after the one before. So does a frame whose
+      time is far from those beside it, while they follow each other within 0.5 s: one number is
+      damaged then, and what follows is where it was.
     """
 
     def __init__(self, time_base: Fraction, rate: float | None, origin: int | None) -> None:
@@ -29,11 +31,11 @@ class Clock:
         self._nudge = min(_NUDGE_S, self._step / 2)  # less than a frame, or none would catch up
         self._before: float | None = None
 
-    def seconds(self, pts: int | None) -> float:
-        """The time of the next frame."""
-        time = None
-        if pts is not None and self._origin is not None:
-            time = float((pts - self._origin) * self._time_base) + self._moved_s
+    def seconds(self, pts: int | None, following: int | None = None) -> float:
+        """The time of the next frame; `following` is the timestamp of the one after it."""
+        time = self._read(pts)
+        if time is not None and self._is_damaged(time, self._read(following)):
+            time = None
         if self._before is None:
             time = max(0.0, time or 0.0)
         elif time is None:
@@ -45,3 +47,15 @@ class Clock:
             time = self._before + self._nudge
         self._before = time
         return time
+
+    def _read(self, pts: int | None) -> float | None:
+        """What a timestamp says."""
+        if pts is None or self._origin is None:
+            return None
+        return float((pts - self._origin) * self._time_base) + self._moved_s
+
+    def _is_damaged(self, time: float, following: float | None) -> bool:
+        if self._before is None or following is None:
+            return False
+        together = self._before < following <= self._before + _SLIP_S
+        return together and not self._before - _SLIP_S <= time <= following + _SLIP_S

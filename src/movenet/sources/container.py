@@ -18,6 +18,7 @@ except ImportError as error:
 Opened = tuple[InputContainer, VideoStream]
 
 _AGAIN = "copy or download it again"
+_METADATA_ERRORS = "replace"  # a title may be of any encoding
 _TEXT = "tty"  # FFmpeg's demuxer that draws text files as a video
 
 
@@ -36,7 +37,7 @@ def open_file(path: str) -> Opened:
     has_index = head[4:8] == b"ftyp"  # ISO base media file: MP4, MOV, 3GP
     try:
         # "file:", or a name with a colon would be taken for an address
-        container = av.open("file:" + path)
+        container = av.open("file:" + path, metadata_errors=_METADATA_ERRORS)
     except av.FFmpegError as error:
         if not has_index:
             problem = f"not a video that can be read ({error.strerror})"
@@ -53,7 +54,9 @@ def open_address(address: str, name: str, *, timeout_s: float, options: dict[str
     timeout_s: for opening, and then for each read.
     """
     try:
-        container = av.open(address, options=options, timeout=timeout_s)
+        container = av.open(
+            address, options=options, timeout=timeout_s, metadata_errors=_METADATA_ERRORS
+        )
     except (av.FFmpegError, ValueError) as error:
         why = getattr(error, "strerror", None) or "not an address"
         if isinstance(error, av.error.ExitError):

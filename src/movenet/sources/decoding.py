@@ -6,9 +6,13 @@ What is unusual here:
   packet's and costs nothing else.
 - To begin in the middle, packets are counted up to the last keyframe before it and not decoded.
   So frames keep their index at the cost of reading, and no container's own seeking is trusted.
+- Where recordings were joined, times go back, and a time no longer says where. What lies behind
+  such a place is not looked for: everything is decoded up to there.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -29,7 +33,6 @@ _MP4, _MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"
 _SLACK_S = 0.5  # Matroska gives one length for all tracks
 
 VideoPacket: TypeAlias = "Packet[Any]"  # not subscriptable when it runs
-Step: TypeAlias = "tuple[Packet[Any] | None, list[av.VideoFrame]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,18 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class _Keyframe:
-    """Where to begin: how many packets come before it, and when it is shown, in ticks."""
+    """Where to begin.
+
+    packets: how many come before it. index: how many frames are shown before it. pts: when it is
+    shown, in ticks; None where nothing comes before it.
+    """
 
     packets: int
-    pts: int
+    index: int
+    pts: int | None
+
+
+_FIRST = _Keyframe(0, 0, None)
 
 
 class _DamagedError(Exception):
@@ -69,9 +80,9 @@ class Decoding:
 
     def __iter__(self) -> Iterator[Decoded]:
         """The frames from the last keyframe at or before the start on, or all of them."""
-        keyframe = (
-            self._find(lambda tick_s: round(self._start_s / tick_s)) if self._start_s else None
-        )
+        keyframe = _FIRST
+        if self._start_s:
+            keyframe = self._find(lambda tick_s: round(self._start_s / tick_s))
         last: Decoded | None = None
         try:
             for decoded in self._pass(keyframe, threads=0):
@@ -85,31 +96,35 @@ class Decoding:
                 if last is None or decoded.index > last.index:
                     yield decoded
 
-    def _find(self, start: Callable[[Fraction], int]) -> _Keyframe | None:
-        """The last keyframe at or before the start; None to begin with the first packet.
+    def _find(self, start: Callable[[Fraction], int]) -> _Keyframe:
+        """The last keyframe at or before the start; `_FIRST` where it cannot be known.
 
         start: seconds a tick -> ticks from the file's first frame.
         """
         container, stream = self._opened()
         with container:
             if stream.codec_context.name not in _A_PACKET_IS_A_FRAME:
-                return None
+                return _FIRST
             self.tick_s = stream.time_base or self.tick_s
             ticks = start(self.tick_s)
-            keyframes: list[_Keyframe] = []
+            keyframes: list[tuple[int, int]] = []  # packets before it, and pts
+            shown = array("q")  # pts
+            before = -math.inf
             for read, packet in enumerate(self._packets(container, stream)):
-                if packet.pts is None:
-                    return None
+                decoded_at = before if packet.dts is None else packet.dts
+                if packet.pts is None or decoded_at < before:
+                    return _FIRST
+                before = decoded_at
                 if packet.is_keyframe:
-                    keyframes.append(_Keyframe(read, packet.pts))
-                if self.origin is None:
-                    self.origin = _first_pts(packet)
+                    keyframes.append((read, packet.pts))
+                if not packet.is_discard:
+                    shown.append(packet.pts)
+                self.origin = _first_pts(packet) if self.origin is None else self.origin
                 if self.origin is not None and packet.pts > self.origin + ticks:
                     break
-        origin = self.origin or 0
-        return next((key for key in keyframes[::-1] if key.pts <= origin + ticks), None)
+        return _last(keyframes, shown, self.origin, ticks)
 
-    def _pass(self, keyframe: _Keyframe | None, *, threads: int) -> Iterator[Decoded]:
+    def _pass(self, keyframe: _Keyframe, *, threads: int) -> Iterator[Decoded]:
         """The frames from `keyframe` on; raises _DamagedError unless `threads` is 1."""
         self._received, self._ends = 0, [Fraction(0), Fraction(0)]
         container, stream = self._opened()
@@ -117,20 +132,15 @@ class Decoding:
             stream.thread_type = "AUTO"
             stream.thread_count = threads
             self.tick_s = stream.time_base or self.tick_s
-            packets = self._packets(container, stream)
-            index = 0
-            if keyframe is not None:
-                left_out = islice(packets, keyframe.packets)
-                index = sum(self._is_before(packet, keyframe) for packet in left_out)
-            for packet, frames in self._decode(packets, stream, threads):
+            packets = islice(self._packets(container, stream), keyframe.packets, None)
+            index, begun = keyframe.index, keyframe.pts is None
+            for frame in self._decode(packets, stream, threads):
                 # behind the keyframe in the file may be frames that are shown before it
-                if packet is not None and keyframe is not None:
-                    index += self._is_before(packet, keyframe)
-                for frame in frames:
-                    if keyframe is None or (frame.pts is not None and frame.pts >= keyframe.pts):
-                        self.origin = frame.pts if self.origin is None else self.origin
-                        yield Decoded(index, frame.pts, frame)
-                        index += 1
+                begun = begun or _is_from(keyframe, frame)
+                if begun:
+                    self.origin = frame.pts if self.origin is None else self.origin
+                    yield Decoded(index, frame.pts, frame)
+                    index += 1
             self.broken_off |= self._ends_early(container, stream)
 
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoPacket]:
@@ -151,28 +161,30 @@ class Decoding:
 
     def _decode(
         self, packets: Iterable[VideoPacket], stream: VideoStream, threads: int
-    ) -> Iterator[Step]:
-        """Each packet with the frames that come out when it goes in; at last those that wait."""
+    ) -> Iterator[av.VideoFrame]:
+        """The frames as they come out, at last those that wait in the decoder."""
         sent = 0
         for packet in self._without_stump(packets):
             sent += 1
-            frames: list[av.VideoFrame] = []
-            try:
-                frames = stream.decode(packet)
-            except av.FFmpegError:
-                self._note_damage(threads)
-            self._received += len(frames)
-            yield packet, frames
-        try:
-            frames = stream.decode(None)
-        except av.FFmpegError:
-            self._note_damage(threads)
-            frames = []
-        self._received += len(frames)
-        yield None, frames
+            yield from self._received_from(stream, packet, threads)
+        yield from self._received_from(stream, None, threads)
         exact = stream.codec_context.name in _A_PACKET_IS_A_FRAME
         if exact and self._received < sent and threads != 1:
             raise _DamagedError  # PyAV drops what comes after an error at the end
+
+    def _received_from(
+        self, stream: VideoStream, packet: "VideoPacket | None", threads: int
+    ) -> list[av.VideoFrame]:
+        """What the decoder gives when a packet goes in, or with None at the end."""
+        try:
+            frames = stream.decode(packet)
+        except av.FFmpegError:
+            if threads != 1:
+                raise _DamagedError from None
+            self.damaged += 1
+            return []
+        self._received += len(frames)
+        return frames
 
     def _without_stump(self, packets: Iterable[VideoPacket]) -> Iterator[VideoPacket]:
         """All packets but a last one of which a part is missing."""
@@ -185,17 +197,6 @@ class Decoding:
                 yield packet
         self.broken_off |= held is not None
 
-    def _note_damage(self, threads: int) -> None:
-        if threads != 1:
-            raise _DamagedError
-        self.damaged += 1
-
-    def _is_before(self, packet: VideoPacket, keyframe: _Keyframe) -> bool:
-        """Whether this packet's frame is shown, and before the keyframe."""
-        pts, origin = packet.pts, self.origin
-        shown = pts is not None and origin is not None and pts >= origin and not packet.is_discard
-        return shown and pts is not None and pts < keyframe.pts
-
     def _ends_early(self, container: InputContainer, stream: VideoStream) -> bool:
         """Whether less was read than the header promises."""
         if container.format.name == _MP4 and stream.duration:
@@ -205,6 +206,26 @@ class Decoding:
         if container.format.name == _MATROSKA and container.duration:
             return container.duration / av.time_base - self._ends[1] > _SLACK_S
         return False
+
+
+def _last(
+    keyframes: Sequence[tuple[int, int]], shown: Iterable[int], origin: int | None, ticks: int
+) -> _Keyframe:
+    """The last of `keyframes`, (packets before it, pts), that is shown by `ticks` from the origin.
+
+    shown: pts of the frames, among them all that come before that keyframe.
+    """
+    if origin is None:
+        return _FIRST
+    for packets, pts in reversed(keyframes):
+        if pts <= origin + ticks:
+            return _Keyframe(packets, sum(origin <= other < pts for other in shown), pts)
+    return _FIRST
+
+
+def _is_from(keyframe: _Keyframe, frame: av.VideoFrame) -> bool:
+    """Whether this is the keyframe's frame, or a later one."""
+    return frame.pts is not None and keyframe.pts is not None and frame.pts >= keyframe.pts
 
 
 def _first_pts(packet: VideoPacket) -> int | None:

@@ -1,14 +1,15 @@
 """Video files, animated pictures, and addresses that end."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import av
+from av.container import InputContainer
 
 from movenet.errors import VideoError
 from movenet.frame import Frame
 from movenet.sources.clock import Clock
 from movenet.sources.container import Opened
-from movenet.sources.decoding import Decoding
+from movenet.sources.decoding import Decoded, Decoding
 from movenet.sources.pixels import converter
 from movenet.sources.source import Source
 from movenet.sources.span import Span
@@ -54,10 +55,10 @@ class Video(Source):
         decoding = Decoding(self._opened, start_s=self._span.start_s)
         clock: Clock | None = None
         last = None
-        for decoded in decoding:
+        for decoded, following in _with_next(decoding):
             if clock is None:
                 clock = Clock(decoding.tick_s, self.rate, decoding.origin)
-            last = decoded.index, clock.seconds(decoded.pts)
+            last = decoded.index, clock.seconds(decoded.pts, following)
             yield (*last, decoded.frame)
         self._judge(decoding, last)
 
@@ -80,6 +81,21 @@ class Video(Source):
                 f"{self.name}: {problem} at {self._span.start_s:g} s; choose an earlier start"
             )
 
+    def reopen(self) -> InputContainer:
+        """The file once more, for its sound; it is the caller's to close."""
+        return self._opened()[0]
+
     def close(self) -> None:
         """End every reading of it at the next frame."""
         self._closed = True
+
+
+def _with_next(frames: Iterable[Decoded]) -> Iterator[tuple[Decoded, int | None]]:
+    """Each frame with the timestamp of the one after it; the last one with None."""
+    held: Decoded | None = None
+    for frame in frames:
+        if held is not None:
+            yield held, frame.pts
+        held = frame
+    if held is not None:
+        yield held, None
