@@ -18,6 +18,15 @@ from movenet import window
 @contextmanager
 def screen(size: tuple[int, int] = (800, 600)) -> Iterator[str]:
     """The display of a screen of its own, so that tests run alike with and without a desktop."""
+    with serving(size) as (_, display):
+        yield display
+
+
+@contextmanager
+def serving(
+    size: tuple[int, int] = (800, 600),
+) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+    """An X server, and its display."""
     if shutil.which("Xvfb") is None:
         pytest.skip("no Xvfb (apt install xvfb)")
     if not window.HAS_TKINTER:
@@ -36,7 +45,7 @@ def screen(size: tuple[int, int] = (800, 600)) -> Iterator[str]:
     try:
         if not number:
             pytest.skip("Xvfb does not start")
-        yield f":{number}"
+        yield server, f":{number}"
     finally:
         server.terminate()
         server.wait(10)
@@ -50,12 +59,14 @@ def on_screen(display: str) -> np.ndarray:
 class Keyboard:
     """Types as a real one does: the server hands the keys to the window that has the focus.
 
-    X11's protocol and its extension XTEST, whose requests are these (X.Org, X11 Protocol, appendix
-    B; XTEST Extension Protocol).
+    With a mouse, and a button that asks a window to close, as window managers draw it. X11's
+    protocol and its extension XTEST, whose requests are these (X.Org, X11 Protocol, appendix B;
+    XTEST Extension Protocol; ICCCM, 4.2.8).
     """
 
     QUERY_EXTENSION, GET_KEYBOARD_MAPPING, GET_INPUT_FOCUS = 98, 101, 43
-    FAKE_INPUT, PRESS, RELEASE, MOTION = 2, 2, 3, 6
+    QUERY_TREE, INTERN_ATOM, SEND_EVENT, CLIENT_MESSAGE = 15, 16, 25, 33
+    FAKE_INPUT, PRESS, RELEASE, BUTTON_PRESS, BUTTON_RELEASE, MOTION = 2, 2, 3, 4, 5, 6
     ERROR, REPLY = 0, 1
 
     def __init__(self, display: str, corner: tuple[int, int] = (799, 599)) -> None:
@@ -69,7 +80,7 @@ class Keyboard:
         first, last = setup[26:28]
         vendor, formats = struct.unpack("<H", setup[16:18])[0], setup[21]
         screens = 32 + (vendor + 3) // 4 * 4 + 8 * formats
-        self._nobody = {0, 1, struct.unpack("<I", setup[screens : screens + 4])[0]}
+        self._root = struct.unpack("<I", setup[screens : screens + 4])[0]
         self._codes = self._mapping(first, last - first + 1)
         name = b"XTEST"
         reply = self._ask(struct.pack("<BxHH2x5s3x", self.QUERY_EXTENSION, 4, len(name), name))
@@ -83,15 +94,44 @@ class Keyboard:
             code = self._codes[ord({"space": " "}.get(keysym, keysym))]
             for kind in (self.PRESS, self.RELEASE):
                 self._fake(kind, code)
-        self._ask(struct.pack("<BxH", self.GET_INPUT_FOCUS, 1))  # answered when all is done
+        self._focus()  # answered when all is done
+
+    def click(self, x: int, y: int) -> None:
+        """The left button, at a place of the screen."""
+        self._fake(self.MOTION, at=(x, y))
+        for kind in (self.BUTTON_PRESS, self.BUTTON_RELEASE):
+            self._fake(kind, 1)
+        self._focus()
+
+    def ask_to_close(self) -> None:
+        """Tell the window that has the focus that its button was clicked."""
+        window = self._focus()
+        while (parent := self._parent(window)) != self._root:
+            window = parent
+        protocols, delete = self._atom(b"WM_PROTOCOLS"), self._atom(b"WM_DELETE_WINDOW")
+        event = struct.pack("<BBHIIII12x", self.CLIENT_MESSAGE, 32, 0, window, protocols, delete, 0)
+        self._server.sendall(struct.pack("<BBHII", self.SEND_EVENT, 0, 11, window, 0) + event)
+        self._focus()
 
     def is_heard(self) -> bool:
         """Whether a window has the focus; keys that come before are lost."""
-        reply = self._ask(struct.pack("<BxH", self.GET_INPUT_FOCUS, 1))
-        return struct.unpack("<I", reply[8:12])[0] not in self._nobody
+        return self._focus() not in {0, 1, self._root}
 
     def close(self) -> None:
         self._server.close()
+
+    def _focus(self) -> int:
+        reply = self._ask(struct.pack("<BxH", self.GET_INPUT_FOCUS, 1))
+        return int(struct.unpack("<I", reply[8:12])[0])
+
+    def _parent(self, window: int) -> int:
+        reply = self._ask(struct.pack("<BxHI", self.QUERY_TREE, 2, window))
+        return int(struct.unpack("<I", reply[12:16])[0])
+
+    def _atom(self, name: bytes) -> int:
+        padded = name + bytes(-len(name) % 4)
+        request = struct.pack("<BBHH2x", self.INTERN_ATOM, 0, 2 + len(padded) // 4, len(name))
+        return int(struct.unpack("<I", self._ask(request + padded)[8:12])[0])
 
     def _fake(self, kind: int, detail: int = 0, at: tuple[int, int] = (0, 0)) -> None:
         request = (self._xtest, self.FAKE_INPUT, 9, kind, detail, *at)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -387,3 +388,19 @@ def test_an_engine_that_cannot_be_opened_leaves_every_file_as_it_was(
     assert capsys.readouterr().err == "movenet: nowhere.tflite: no such file\n"
     assert results.read_text() == "an earlier run"
     assert not Path("drawn").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+def test_an_interrupt_while_the_command_is_imported_is_one_line() -> None:
+    """Whoever looks for the first module of `movenet.cli` is interrupted."""
+    program = (
+        "import sys, signal\n"
+        "from movenet import __main__\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'movenet.cli': signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "sys.exit(__main__.main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "movenet: interrupted\n")

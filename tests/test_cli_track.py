@@ -7,21 +7,28 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import av
 import clips
 import numpy as np
 import pandas
 import pytest
+import tqdm
 from pycocotools.coco import COCO
-from scenes import walk
+from scenes import people, scene, walk
 
 from movenet import Poses, images
-from movenet.cli import main
-from movenet.cli.outputs import unfilled
+from movenet.cli import main, parser
+from movenet.cli.outputs import Outputs, choose, unfilled
 from movenet.draw import LEFT, RIGHT
 from movenet.frame import Frame
+from movenet.keypoints import INDEX
 from movenet.pipeline import Step
+from movenet.plot import KeypointPlot
+from movenet.sources import open_source
+from movenet.sources.video import Video
 from movenet.writers import read_json_lines
 
 FRAMES, RATE = 12, 25
@@ -107,9 +114,128 @@ def test_all_the_files_of_a_run_say_the_same(clip: str) -> None:
     assert len(coco.loadRes("a.json").anns) == FRAMES
     last = json.loads(Path("a_json/a_000011.json").read_text())["people"][0]
     np.testing.assert_allclose(last["pose_keypoints_2d"][:2], keypoints[11, 0], atol=1e-3)
-    assert "NumFrames" in Path("a.trc").read_text()
+    rows = [line.split("\t") for line in Path("a.trc").read_text().splitlines()[6:]]
+    markers = [[float(value or "nan") for value in row[: 2 + 17 * 3]] for row in rows]
+    frame, times, *places = np.array(markers).T
+    np.testing.assert_array_equal(frame, np.arange(FRAMES))
+    np.testing.assert_allclose(times, np.arange(FRAMES) / RATE, atol=1e-6)
+    seen = np.array([frame.keypoint_scores[0] > 0.3 for frame in every])
+    assert 0.5 < seen.mean() < 1
+    wanted = np.where(seen[..., None], keypoints * (1, -1), np.nan)  # Y up
+    found = np.array(places).T.reshape(FRAMES, 17, 3)
+    np.testing.assert_allclose(found[..., :2], wanted, atol=1e-2)
+    np.testing.assert_array_equal(found[..., 2], np.where(seen, 0, np.nan))
     assert images.read("a.png").shape[1] > 500
     assert len(list(Path("frames").glob("walk_0000*.jpg"))) == FRAMES
+
+
+def test_the_plot_is_of_that_keypoint_before_and_after_smoothing(
+    clip: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, figure = [], KeypointPlot.figure
+    monkeypatch.setattr(KeypointPlot, "figure", lambda it: drawn.append(figure(it)) or drawn[-1])
+    ways = [([], "right_wrist"), (["--keypoint", "left_ear"], "left_ear")]
+    for options, name in ways:
+        assert track(clip, "--plot", "a.png", "--json", "a.jsonl", *options) == 0
+        assert track(clip, "--smooth", "none", "--json", "b.jsonl") == 0
+        after, before = (
+            np.array(
+                [
+                    np.where(frame.keypoint_scores[0, INDEX[name]] > 0.3, point, np.nan)
+                    for frame in read_json_lines(file)[1]
+                    for point in [frame.keypoints[0, INDEX[name]]]
+                ]
+            )
+            for file in ("a.jsonl", "b.jsonl")
+        )
+        assert np.nanmax(np.abs(after - before)) > 0.01
+        assert np.isfinite(after).any()
+        for axis, column, side in zip(drawn[-1].axes, (0, 1), "xy", strict=True):
+            assert axis.get_ylabel() == f"{name} {side} (px)"
+            grey, coloured = axis.lines
+            np.testing.assert_allclose(grey.get_ydata(), before[:, column], atol=1e-2)
+            np.testing.assert_allclose(coloured.get_ydata(), after[:, column], atol=1e-2)
+            np.testing.assert_allclose(coloured.get_xdata(), np.arange(FRAMES) / RATE, atol=1e-6)
+
+
+# The photographer three times, at x and so high; he stands at 0.37 of his square picture.
+BIG, SMALL, MIDDLE = (-20, 340), (250, 180), (420, 220)
+STANDS = 0.37
+GONE = 3  # the big one is there in so many frames
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> str:
+    laid = [(people(height=height), x, 180 - height // 2) for x, height in (BIG, SMALL, MIDDLE)]
+    pictures = [scene(*laid)] * GONE + [scene(*laid[1:])] * (FRAMES - GONE)
+    pictures[0] = scene(*laid[:2])  # the middle one comes later, and is there for less time
+    return str(clips.write(tmp_path_factory.mktemp("crowd") / "crowd.mp4", pictures, rate=RATE))
+
+
+@pytest.mark.parametrize(
+    ("target", "who", "frames"),
+    [
+        ("center", SMALL, range(FRAMES)),
+        ("largest", BIG, range(GONE)),
+        ("longest", MIDDLE, range(1, FRAMES)),
+        ("box:440,70,560,290", MIDDLE, range(1, FRAMES)),
+        ("box:0,20,200,350", BIG, range(GONE)),
+    ],
+)
+def test_a_target_is_the_one_whom_it_names_in_every_frame(
+    target: str, who: tuple[int, int], frames: range, crowd: str
+) -> None:
+    options = ["--no-refine", "--smooth", "none", "--json", "a.jsonl"]
+    assert main(["track", crowd, "--target", target, *options]) == 0
+    every = list(read_json_lines("a.jsonl")[1])
+    assert [len(poses) for poses in every] == [index in frames for index in range(FRAMES)]
+    x, height = who
+    for poses in every[frames.start : frames.stop]:
+        left, top, right, bottom = poses.boxes[0]
+        assert (left + right) / 2 == pytest.approx(x + STANDS * height, abs=0.08 * height)
+        assert bottom - top == pytest.approx(0.95 * height, rel=0.1)
+    ids = {number for poses in every if poses.ids is not None for number in poses.ids.tolist()}
+    assert len(ids) == 1
+
+
+def test_the_passes_over_a_source_are_labelled(
+    clip: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels: list[str | None] = []
+
+    class Bar(tqdm.tqdm):  # type: ignore[type-arg]
+        def __init__(self, frames: object, desc: str | None, *rest: object, **more: object) -> None:
+            labels.append(desc)
+            super().__init__(frames, desc, *rest, **more)
+
+    monkeypatch.setattr(tqdm, "tqdm", Bar)
+    for options, expected in (
+        ([], [None]),
+        (["--smooth", "offline"], ["looking", "writing"]),
+        (["--model", "multipose", "--no-refine", "--target", "longest"], ["looking", "writing"]),
+    ):
+        labels.clear()
+        assert track(clip, "--json", "a.jsonl", *options) == 0
+        assert labels == expected
+        seen, first, second, _ = capsys.readouterr().out.splitlines()
+        assert seen.startswith("12 frames, 1 person")
+        twice = len(expected) == 2
+        assert first.startswith("ms a frame, looking: read " if twice else "ms a frame: read ")
+        assert second.startswith("ms a frame, writing: read " if twice else "beside it: write ")
+
+
+def test_the_times_of_a_pass_are_shared_among_its_own_frames(clip: str) -> None:
+    args = parser().parse_args(["track", clip, "--smooth", "offline", "--json", "a.jsonl"])
+    with open_source(clip) as source, Outputs(args, source) as outputs:
+        (_, looking), _ = outputs.passes
+        assert len(list(looking(source))) == FRAMES
+        outputs.frames = 3  # then q was pressed
+        outputs.stopwatch.times_ms = {"read": 6.0, "write": 30.0}
+        text = outputs.summary({"read": 12.0, "inference": 120.0})
+    assert text.splitlines()[1:3] == [
+        "ms a frame, looking: read 1.0, inference 10.0",
+        "ms a frame, writing: read 2.0, write 10.0",
+    ]
 
 
 def test_the_video_shows_the_skeleton_where_the_table_has_it(clip: str) -> None:
@@ -170,6 +296,11 @@ def test_a_broken_clip_is_named_and_its_good_part_done(
         (["CLIP", "--model", "thunder", "--size", "256"], 2, "size is that of MultiPose's input"),
         (["CLIP", "--no-refine", "--refine-with", "thunder"], 2, "--no-refine leaves out"),
         (["CLIP", "--end", "0"], 2, "--end 0: must be after --start 0"),
+        (["CLIP", "--crop", "google"], 2, "--crop google: is for one person; add --model light"),
+        (["CLIP", "--mirror", "--json", "a"], 2, "--mirror: does nothing without --show; add that"),
+        (["CLIP", "--keypoint", "nose"], 2, "--keypoint: does nothing without --plot"),
+        (["CLIP", "--metres-per-pixel", "1"], 2, "--metres-per-pixel: does nothing without --trc"),
+        (["CLIP", "--rate", "5"], 2, "--rate: CLIP has times of its own; --stride leaves frames"),
     ],
 )
 def test_what_cannot_be_is_one_line(
@@ -180,7 +311,51 @@ def test_what_cannot_be_is_one_line(
     err = capsys.readouterr().err.replace(clip, "CLIP")
     assert message in err
     assert len(err.strip().splitlines()) == 1
-    assert not list(Path().glob("*.mp4"))
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("option", ["--save", "--json", "--openpose", "--trc", "--plot"])
+@pytest.mark.parametrize("name", ["", "-"])
+def test_a_result_has_a_name(
+    option: str, name: str, clip: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        track(clip, option, name)
+    assert ended.value.code == 2
+    message = f"error: argument {option}: must be the name of a file or folder, not {name!r}\n"
+    assert capsys.readouterr().err.endswith(message)
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("box", ["640,0,700,90", "-9,-9,0,360", "0,360,9,400", "9,-99,99,-9"])
+@pytest.mark.parametrize("way", [[], ["--smooth", "offline"], ["--model", "lightning"]])
+def test_a_box_beside_the_picture_is_refused_and_an_old_result_stays(
+    box: str, way: list[str], clip: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("old.jsonl").write_text("old")
+    assert (
+        main(["track", clip, "--no-refine", f"--target=box:{box}", "--json", "old.jsonl", *way])
+        == 2
+    )
+    message = f"movenet: --target box:{box}: is outside the picture, which is 640x360\n"
+    assert capsys.readouterr() == ("", message)
+    assert Path("old.jsonl").read_text() == "old"
+
+
+def test_a_camera_s_box_is_judged_by_its_first_frame(
+    clip: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Video, "live", True)
+    options = ["--no-refine", "--target", "box:640,0,700,90", "--json", "a.jsonl"]
+    assert main(["track", clip, *options]) == 2
+    assert "is outside the picture, which is 640x360" in capsys.readouterr().err
+
+
+def test_a_live_source_may_be_mirrored_without_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Video, "live", True)
+    args = parser().parse_args(["track", "0", "--mirror"])
+    choose(args, cast("Video", SimpleNamespace(live=True)))
+    assert args.show
 
 
 def started(clip: str, *options: str) -> "subprocess.Popen[str]":

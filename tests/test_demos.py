@@ -181,8 +181,9 @@ class Wall:
         self.shown: list[np.ndarray] = []
         WALLS.append(self)
 
-    def show(self, image: np.ndarray, *, wait_s: float | None) -> str | None:
-        self.shown.append(image)
+    def show(self, image: np.ndarray | None, *, wait_s: float | None) -> str | None:
+        if image is not None:
+            self.shown.append(image)
         return None
 
     def __enter__(self) -> "Wall":

@@ -17,6 +17,7 @@ from movenet.keypoints import MIRROR
 from movenet.refinement import (
     FIRST_LOOK,
     NEAR,
+    Part,
     agreed,
     combined,
     crops,
@@ -40,6 +41,18 @@ def poses(scores: np.ndarray, keypoints: np.ndarray | None = None) -> Poses:
     line = np.linspace((100, 50), (140, 130), 17)
     xy = np.broadcast_to(line, (len(scores), 17, 2)) if keypoints is None else keypoints
     return Poses.from_arrays(xy, scores, image_size=(200, 300), scores=np.linspace(1, 0.5, len(xy)))
+
+
+def boxed(people: dict[float, tuple[int, int, int, int]]) -> Poses:
+    """Score: box of people whose keypoints lie on the falling diagonal of the box."""
+    boxes = np.array(list(people.values()), float)
+    return Poses.from_arrays(
+        np.linspace(boxes[:, :2], boxes[:, 2:], 17, axis=1),
+        np.full((len(boxes), 17), 0.9),
+        image_size=(200, 300),
+        boxes=boxes,
+        scores=list(people),
+    )
 
 
 # Where
@@ -405,10 +418,55 @@ def test_the_people_of_two_looks_are_each_there_once() -> None:
     one = poses(np.full((2, 17), 0.9), apart)
     other = poses(np.full((2, 17), 0.8), apart[::-1] + np.array([1, 0]))
     third = np.linspace((200, 50), (240, 130), 17)
-    found = merged([one, other, poses(np.full((1, 17), 0.7), third[None])])
+    last = poses(np.full((1, 17), 0.7), third[None])
+    found = merged([(None, one), (None, other), (None, last)])
     assert len(found) == 3
     assert sorted(found.keypoints[:, 0, 0].tolist()) == [0, 101, 200]  # the better of each two
-    assert merged([one]) is one
+    assert merged([(None, one)]) is one
+
+
+LEFT, RIGHT = (0.0, 0.0, 210.0, 200.0), (90.0, 0.0, 300.0, 200.0)  # tiles of a picture
+
+
+@pytest.mark.parametrize(
+    ("parts", "count"),
+    [((None, LEFT), 1), ((LEFT, RIGHT), 1), ((None, None), 2), ((LEFT, LEFT), 2)],
+)
+def test_boxes_that_overlap_are_one_person_where_two_parts_show_them(
+    parts: tuple[Part | None, Part | None], count: int
+) -> None:
+    one = boxed({0.8: (100, 50, 140, 130)})
+    other = boxed({0.9: (100, 62, 140, 142)})  # IoU 0.74, OKS 0.15
+    found = merged([(parts[0], one), (parts[1], other)])
+    assert found.scores.tolist() == pytest.approx([0.9, 0.8][:count])
+
+
+def test_who_stand_close_in_one_part_are_two_whatever_another_shows() -> None:
+    pair = boxed({0.9: (100, 50, 140, 130), 0.7: (107, 50, 147, 130)})  # IoU 0.70, OKS 0.42
+    far = boxed({0.8: (200, 50, 240, 130)})
+    found = merged([(None, far), (LEFT, pair)])
+    assert found.scores.tolist() == pytest.approx([0.9, 0.8, 0.7])
+
+
+def test_boxes_that_overlap_by_half_are_two_people() -> None:
+    one = boxed({0.9: (100, 50, 140, 130)})
+    other = boxed({0.8: (113, 50, 153, 130)})  # IoU 0.51
+    assert len(merged([(None, one), (LEFT, other)])) == 2
+
+
+def test_who_overlaps_a_double_alone_stays() -> None:
+    people = {0.9: (100, 50, 140, 130), 0.8: (109, 50, 149, 130), 0.7: (118, 50, 158, 130)}
+    looks = [
+        (part, boxed({score: box}))
+        for part, (score, box) in zip((None, LEFT, RIGHT), people.items(), strict=True)
+    ]  # IoU of neighbours 0.63, of the ends 0.38
+    assert len(merged(looks[:2])) == len(merged(looks[1:])) == 1
+    assert merged(looks).boxes[:, 0].tolist() == [100, 118]
+
+
+def test_nobody_in_any_part_is_nobody() -> None:
+    nobody = Poses.from_arrays([], [], image_size=(200, 300))
+    assert len(merged([(None, nobody), (LEFT, nobody)])) == 0
 
 
 def test_best_finds_at_two_sizes_and_agrees_on_who_is_there() -> None:

@@ -66,6 +66,14 @@ def test_the_key_that_was_pressed_is_returned_in_lower_case(opened):
     assert keys == ["q", "q", "space", "escape", "left", "return"]
 
 
+def test_none_leaves_the_picture_and_a_click_is_an_answer(opened):
+    opened.show(RED, wait_s=0.05)
+    opened._root.event_generate("<Button-3>", x=5, y=5)
+    opened._root.event_generate("<Button-1>", x=5, y=5)
+    assert opened.show(None, wait_s=5) == "click"
+    assert (opened._photo.width(), opened._photo.height()) == (80, 60)
+
+
 def test_shift_alone_is_no_answer(opened):
     opened.show(RED, wait_s=0.05)
     press(opened, "Shift_L", "Control_R", "Caps_Lock")

@@ -173,7 +173,7 @@ class PoseEstimator:
     ) -> list[Poses]:
         """The first look alone: at every size that it takes, and where it is full, at tiles."""
         stopwatch = stopwatch or Stopwatch()
-        found: list[list[Poses]] = [[] for _ in pictures]
+        found: list[list[tuple[refinement.Part | None, Poses]]] = [[] for _ in pictures]
         with stopwatch("preprocess"):
             batches = self.preprocess(pictures, regions)
         for depth in range(self.tilings + 1):
@@ -186,7 +186,7 @@ class PoseEstimator:
                         size = pictures[look.picture].shape[:2]
                         poses = self.postprocess(output, look.region, size)
                         whole = refinement.inside(poses, look.tile) if look.tile else poses
-                        found[look.picture].append(whole)
+                        found[look.picture].append((look.tile, whole))
                         if self.second and self.several and depth < self.tilings:
                             crowded |= dict.fromkeys(self._tiles(look, output, size))
             if not crowded:

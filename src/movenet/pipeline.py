@@ -219,7 +219,8 @@ def two_passes(
         from movenet.offline import smoothed  # scipy.signal takes half a second
 
         threshold = tracker.estimator.keypoint_threshold
-        steady = smoothed([each.poses for each in kept], keypoint_threshold=threshold)
+        with tracker.stopwatch("smooth"):
+            steady = smoothed([each.poses for each in kept], keypoint_threshold=threshold)
         for each, poses in zip(kept, steady, strict=True):
             each.poses = poses
     # A file may have grown meanwhile, or be shorter: the shorter one counts.

@@ -20,6 +20,7 @@ Shape = tuple[int, int]
 Part = tuple[float, float, float, float]  # x1, y1, x2, y2 of a picture
 
 ALIKE = 0.5  # two people of one picture that are more alike than this are one
+OVERLAP = 0.6  # IoU of the boxes of one person seen in two parts of a picture
 FIRST_LOOK = 0.3  # what the first look counts beside a second one, of several people
 NEAR = 0.1  # of a person's size: how far apart two looks agree on a keypoint
 FULL = 0.06  # six instance scores over it: there may be more people than places
@@ -82,16 +83,26 @@ def agreed(
     return taken.astype(np.float32), score.astype(np.float32)
 
 
-def merged(looks: Sequence[Poses]) -> Poses:
-    """The people of several looks at one picture; of two that are alike the better stays."""
-    first = looks[0]
+def merged(looks: Sequence[tuple[Part | None, Poses]]) -> Poses:
+    """The people of several looks at parts of one picture (None: all of it), each there once.
+
+    Of two who are alike the better stays, and of two from different parts whose boxes overlap by
+    over OVERLAP. Who stand close in one part are two: a network tells them apart itself.
+    """
+    first = looks[0][1]
     if len(looks) == 1:
         return first
     keypoints, keypoint_scores, boxes, scores = (
-        np.concatenate([getattr(poses, name) for poses in looks])
+        np.concatenate([getattr(poses, name) for _, poses in looks])
         for name in ("keypoints", "keypoint_scores", "boxes", "scores")
     )
-    stays = oks.distinct(keypoints, oks.areas_of(boxes), scores, ALIKE)
+    numbers = {part: number for number, (part, _) in enumerate(looks)}
+    parts = np.concatenate([np.full(len(poses), numbers[part]) for part, poses in looks])
+    doubles = (oks.iou(boxes, boxes) > OVERLAP) & (parts[:, None] != parts)
+    stays: list[int] = []
+    for index in oks.distinct(keypoints, oks.areas_of(boxes), scores, ALIKE).tolist():
+        if not doubles[index, stays].any():
+            stays.append(index)
     return replace(
         first,
         keypoints=keypoints[stays],

@@ -1,6 +1,7 @@
 """Options that several verbs share: the same words, the same help."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from movenet.errors import EngineError
@@ -38,6 +39,13 @@ def share(text: str) -> float:
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, not {text!r}")
     return number
+
+
+def place(text: str) -> Path:
+    """Where something is written."""
+    if text in ("", "-"):
+        raise argparse.ArgumentTypeError(f"must be the name of a file or folder, not {text!r}")
+    return Path(text)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import glob
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,12 @@ import numpy as np
 from movenet import __version__
 from movenet.cli.predict import counted, make_folder
 from movenet.cli.view import View
-from movenet.errors import MoveNetError
+from movenet.errors import EngineError, MoveNetError
+from movenet.frame import Frame
 from movenet.frame_folder import FrameFolder
 from movenet.movie import SUFFIXES, Movie
 from movenet.overlap import Behind
+from movenet.pipeline import is_longest
 from movenet.poses import Poses
 from movenet.sources.video import Video
 from movenet.stopwatch import Stopwatch
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 FOLDER = Path("poses")  # of a file's results, where nothing else is said
 # Those that empty an old file come last, when everything else could be opened.
 WRITERS = sorted(KINDS, key=lambda kind: kind in ("json", "csv"))
+KEYPOINT = "right_wrist"  # of --plot
+Handed = Callable[[Iterable[Frame]], Iterator[Frame]]
 BEHIND = 4  # frames that wait to be drawn and encoded
 
 
@@ -42,6 +47,10 @@ class Outputs:
         """Open what the options name. Raises MoveNetError for what cannot be."""
         self.threshold = args.threshold
         self.frames, self.ids, self.times_lost = 0, set[int](), 0
+        self.looked = 0  # frames that the tracker was handed
+        self.passes: list[tuple[str | None, Handed]] = [(None, self._counted)]
+        if args.smooth == "offline" or is_longest(args.target):
+            self.passes = [("looking", self._counted), ("writing", self._read)]
         self.stopwatch = Stopwatch()  # of what goes on beside the tracking
         self.made: list[Path] = []
         self.writers: list[Writer] = []
@@ -56,22 +65,24 @@ class Outputs:
     def _open(self, args: argparse.Namespace, source: "Source", stack: ExitStack) -> None:
         self.made += places(args)
         self.trc: Path | None = args.trc
+        if args.show:  # first, so that it is closed last: a picture by itself stays
+            self.view = View(
+                keypoint_threshold=self.threshold, mirrored=args.mirror, live=source.live
+            )
+            stack.enter_context(self.view)
         if args.plot:
             from movenet.plot import KeypointPlot
 
             self.plot = stack.enter_context(
-                KeypointPlot(args.plot, args.keypoint, keypoint_threshold=self.threshold)
+                KeypointPlot(
+                    args.plot, args.keypoint or KEYPOINT, keypoint_threshold=self.threshold
+                )
             )
         if args.save:
             self.sink = sink(args, source)
             if isinstance(self.sink, Movie):
                 stack.enter_context(self.sink)
             self.behind = stack.enter_context(Behind(self._save, BEHIND))
-        if args.show:
-            self.view = View(
-                keypoint_threshold=self.threshold, mirrored=args.mirror, live=source.live
-            )
-            stack.enter_context(self.view)
         for kind in WRITERS:
             if (path := getattr(args, kind)) is not None:
                 self.writers.append(stack.enter_context(writer(kind, path, args)))
@@ -89,9 +100,19 @@ class Outputs:
                 each.write(poses, events=events)
             if self.plot:
                 self.plot.add(step.raw, step.poses)
-            if self.behind:
-                self.behind.put(step)
+        if self.behind:
+            self.behind.put(step)
         return self.view.put(step) if self.view else True
+
+    def _counted(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """On their way to the tracker."""
+        for frame in frames:
+            self.looked += 1
+            yield frame
+
+    def _read(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """For a second time, for their pictures."""
+        return self.stopwatch.timed("read", frames)
 
     def _save(self, step: "Step") -> None:
         """Beside the tracking, in a thread: draw a frame and encode it."""
@@ -126,10 +147,13 @@ class Outputs:
         """How much was done, where its time went, and what was made."""
         seen = f"{counted(self.frames, 'frame')}, {counted(len(self.ids), 'person')}"
         lines = [f"{seen}, lost {counted(self.times_lost, 'time')}"]
-        for words, times in (("ms a frame", times_ms), ("beside it", self.stopwatch.times_ms)):
-            each = {name: spent / max(1, self.frames) for name, spent in times.items()}
-            if each:
-                parts = (f"{name} {spent:.1f}" for name, spent in each.items())
+        first, second = "ms a frame", "beside it"
+        if len(self.passes) > 1:
+            first, second = (f"ms a frame, {name}" for name, _ in self.passes)
+        rows = (first, times_ms, self.looked), (second, self.stopwatch.times_ms, self.frames)
+        for words, times, frames in rows:
+            if frames and times:
+                parts = (f"{name} {spent / frames:.1f}" for name, spent in times.items())
                 lines.append(f"{words}: {', '.join(parts)}")
         made = [path for path in self.paths() if path.exists()]
         if made:
@@ -153,10 +177,13 @@ def unfilled(step: "Step") -> Poses:
 
 def choose(args: argparse.Namespace, source: "Source") -> None:
     """What to write where nothing is named: a video and a table of a file, a window of a camera."""
-    if args.show or args.plot or args.save or any(getattr(args, kind) for kind in KINDS):
-        return
-    if source.live:
-        args.show = True
+    named = args.show or args.plot or args.save or any(getattr(args, kind) for kind in KINDS)
+    args.show = args.show or (source.live and not named)
+    for option, needed in (("mirror", "show"), ("keypoint", "plot"), ("metres_per_pixel", "trc")):
+        if getattr(args, option) and not getattr(args, needed):
+            name = option.replace("_", "-")
+            raise EngineError(f"--{name}: does nothing without --{needed}; add that")
+    if named or args.show:
         return
     make_folder(FOLDER)
     stem = stem_of(args.source)
@@ -181,11 +208,10 @@ def sink(args: argparse.Namespace, source: "Source") -> Movie | FrameFolder:
             f"--save {args.save}: videos are saved as {', '.join(SUFFIXES)}, and pictures in a "
             "folder, a name without a suffix"
         )
-    is_video = isinstance(source, Video) and Path(args.source).is_file()
     return Movie(
         args.save,
         rate=source.rate / args.stride if source.rate else None,
-        sound=args.source if is_video else None,
+        sound=source.reopen if isinstance(source, Video) else None,
     )
 
 

@@ -3,15 +3,15 @@
 SOURCE is a video file, a folder or pattern of numbered pictures, a GIF, the number of a camera
 (0), or an address (rtsp://..., http://...). A file gives poses/NAME.mp4 and poses/NAME.csv, and a
 camera or stream a window, unless options name what to write. Keys in the window: q ends, space
-pauses, m mirrors the view, s saves it as a picture.
+pauses, m mirrors the view, s saves it as a picture. A picture by itself stays until a key or a
+click.
 """
 
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
 
 from movenet.cli.options import (
     above_zero,
@@ -20,6 +20,7 @@ from movenet.cli.options import (
     add_refine_with,
     add_threads,
     picture_size,
+    place,
     positive,
     share,
     time_s,
@@ -31,13 +32,16 @@ from movenet.specs import SPECS
 if TYPE_CHECKING:
     from movenet.cli.outputs import Outputs
     from movenet.frame import Frame
+    from movenet.pipeline import Watch
     from movenet.pose_tracker import PoseTracker
     from movenet.sources import Source
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """SOURCE, how to follow people, and where the results go."""
-    parser.add_argument("source", metavar="SOURCE", help="video, pictures, camera or address")
+    parser.add_argument(
+        "source", metavar="SOURCE", help="a video, pictures, a camera or an address"
+    )
     add_following(parser)
     add_engine(parser)
     add_device(parser, "auto")
@@ -78,8 +82,8 @@ def add_following(parser: argparse.ArgumentParser) -> None:
         "--crop",
         choices=("person", "google"),
         default="person",
-        help="where lightning and thunder look next: at the person's own aspect, or Google's "
-        "square (default: person)",
+        help="where lightning and thunder look next (multipose needs none): at the person's own "
+        "aspect, or Google's square (default: person)",
     )
     parser.add_argument(
         "--similarity",
@@ -90,7 +94,8 @@ def add_following(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target",
         metavar="WHO",
-        help="one person only: center, largest, longest (in a file), id:N or box:x1,y1,x2,y2",
+        help="one person only: center, largest, longest (in a file, read twice), id:N (of a run "
+        "with the same options before) or box:x1,y1,x2,y2 (in pixels)",
     )
     parser.add_argument(
         "--smooth",
@@ -114,9 +119,13 @@ def add_part(parser: argparse.ArgumentParser) -> None:
         "--stride", type=positive, default=1, metavar="N", help="every Nth frame (default: 1)"
     )
     parser.add_argument(
-        "--start", type=time_s, default=0.0, metavar="S", help="from this second on"
+        "--start",
+        type=time_s,
+        default=0.0,
+        metavar="TIME",
+        help="from this time on, in seconds (62.5) or as 1:02.5",
     )
-    parser.add_argument("--end", type=time_s, metavar="S", help="up to this second")
+    parser.add_argument("--end", type=time_s, metavar="TIME", help="up to this time")
     parser.add_argument(
         "--camera-size",
         type=picture_size,
@@ -128,13 +137,13 @@ def add_part(parser: argparse.ArgumentParser) -> None:
         "--rate",
         type=above_zero,
         metavar="N",
-        help="frames a second of pictures, and of a camera (default: 30)",
+        help="frames a second of pictures, and of a camera, not of a video (default: 30)",
     )
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
     """Files and the window."""
-    for option, place, what in (
+    for option, kind, what in (
         ("--save", "FILE", "annotated video (.mp4, .mov), or a folder for its frames as pictures"),
         ("--json", "FILE", "JSON Lines, a line a frame"),
         ("--csv", "FILE", "a table, a row a keypoint"),
@@ -144,11 +153,13 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         ("--trc", "FILE", "marker trajectories as OpenSim reads them"),
         ("--plot", "FILE", "x and y of a keypoint over time, before and after smoothing (.png)"),
     ):
-        parser.add_argument(option, type=Path, metavar=place, help=what)
+        parser.add_argument(option, type=place, metavar=kind, help=what)
     parser.add_argument(
-        "--keypoint", choices=NAMES, default="right_wrist", metavar="NAME",
-        help="the keypoint of --plot (default: right_wrist)",
-    )  # fmt: skip
+        "--keypoint",
+        choices=NAMES,
+        metavar="NAME",
+        help="the keypoint of --plot, as left_knee (default: right_wrist)",
+    )
     parser.add_argument(
         "--metres-per-pixel",
         type=above_zero,
@@ -156,13 +167,17 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         help="for --trc: its unit is then the metre (default: a pixel counts as a millimetre)",
     )
     parser.add_argument("--show", action="store_true", help="a window that shows the people live")
-    parser.add_argument("--mirror", action="store_true", help="mirror the window, not the results")
+    parser.add_argument(
+        "--mirror", action="store_true", help="mirror the window of --show, not the results"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Follow and write; what was done before an error, or Ctrl-C, is whole."""
     from movenet.cli.outputs import Outputs
     from movenet.sources import open_source
+    from movenet.sources.stream import Stream
+    from movenet.sources.video import Video
 
     if args.end is not None and args.end <= args.start:
         raise EngineError(f"--end {args.end:g}: must be after --start {args.start:g}")
@@ -177,8 +192,12 @@ def run(args: argparse.Namespace) -> int:
         )
     except ValueError as error:
         raise EngineError(str(error)) from error
+    if args.rate and isinstance(source, (Video, Stream)):
+        raise EngineError(f"--rate: {args.source} has times of its own; --stride leaves frames out")
     with source, ExitStack() as stack:
         tracker = opened(args, source)
+        if not source.live:
+            check_first(args.target, source)
         outputs = Outputs(args, source)
         stack.callback(lambda: print(outputs.summary(tracker.stopwatch.times_ms)))
         stack.enter_context(outputs)  # closed before the summary, after an interrupt too
@@ -194,6 +213,8 @@ def opened(args: argparse.Namespace, source: "Source") -> "PoseTracker":
         refine = args.refine_with is not None or (args.model == "multipose" and not source.live)
     if args.refine_with and not refine:
         raise EngineError("--refine-with: names a second look that --no-refine leaves out")
+    if args.crop == "google" and SPECS[args.model].people > 1:
+        raise EngineError("--crop google: is for one person; add --model lightning or thunder")
     try:
         tracker = open_tracker(
             smooth=args.smooth,
@@ -224,7 +245,8 @@ def follow(
     """
     from movenet.pipeline import steps
 
-    passed = steps(source, tracker, smooth=args.smooth, target=args.target, watch=progress(source))
+    watch = progress(source, outputs)
+    passed = steps(source, tracker, smooth=args.smooth, target=args.target, watch=watch)
     while True:
         try:
             step = next(passed, None)
@@ -233,16 +255,45 @@ def follow(
                 raise
             print(f"movenet: {error}", file=sys.stderr)
             return 1
-        if step is None or not outputs.put(step):
+        if step is None:
+            return 0
+        if not outputs.frames:
+            check_box(args.target, step.frame)
+        if not outputs.put(step):
             return 0
 
 
-def progress(source: "Source") -> Any:
+def progress(source: "Source", outputs: "Outputs") -> "Watch":
     """Frames a second and the time left, on the terminal, for each pass over a source."""
     from tqdm import tqdm
 
+    passes = iter(outputs.passes)
+
     def watched(frames: "Iterable[Frame]") -> "Iterator[Frame]":
-        bar: Iterable[Frame] = tqdm(frames, total=source.count, unit="frame", disable=None)
-        return iter(bar)
+        name, used = next(passes)
+        return used(tqdm(frames, name, source.count, unit="frame", disable=None))
 
     return watched
+
+
+def check_first(target: str | None, source: "Source") -> None:
+    """EngineError for a box beside the pictures of a file, before anything is written over."""
+    from movenet.pipeline import frames_of
+
+    if target is not None:
+        with closing(frames_of(source)) as frames:
+            for frame in frames:
+                return check_box(target, frame)
+
+
+def check_box(target: str | None, frame: "Frame") -> None:
+    """EngineError for a box beside a picture."""
+    from movenet.target import parse
+
+    aim = parse(target) if target is not None else None
+    if aim is None or aim.kind != "box":
+        return
+    height, width = frame.image.shape[:2]
+    x1, y1, x2, y2 = aim.box
+    if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
+        raise EngineError(f"--target {target}: is outside the picture, which is {width}x{height}")

@@ -1,9 +1,11 @@
 """The window of `movenet track`: frames at their pace, and what its keys do."""
 
+import math
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +18,6 @@ from movenet.window import Window
 if TYPE_CHECKING:
     from movenet.pipeline import Step
 
-TICK_S = 0.001  # how long a key is waited for at least
-
 Pixels = NDArray[np.uint8]
 
 
@@ -29,50 +29,85 @@ class View(Window):
         super().__init__("movenet")
         self.threshold, self.mirrored, self.live = keypoint_threshold, mirrored, live
         self.snapshots: list[Path] = []
-        self._due_s = 0.0  # when the next frame may be shown, less its time
+        self._shown: Step | None = None
+        self._count = 0
+        self._offset_s = -math.inf  # from a frame's time to the clock's
 
     def put(self, step: "Step") -> bool:
-        """Show a frame and obey the keys -> whether to go on."""
-        view, paused = self._drawn(step), False
-        while True:
-            key = self.show(view, wait_s=None if paused else self._wait_s(step))
-            if key in ("q", "escape") or self.closed:
-                return False
-            if key == "m":
-                self.mirrored = not self.mirrored
-                view = self._drawn(step)
-            elif key == "space":
-                paused = not paused
-            elif key == "s":
-                self._save(view, step)
-            if not paused:
-                return True
+        """Show a frame when its time has come, and obey the keys -> whether to go on."""
+        due_s = self._due_s(step)
+        if self._shown is not None and not self._stay(due_s):
+            return False
+        self._shown, self._count = step, self._count + 1
+        return self._stay(due_s, self._drawn())
 
-    def _wait_s(self, step: "Step") -> float:
-        """Until the frame's time has come; a late one is not made up for."""
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it; a picture by itself stays until any other key, or a click."""
+        try:
+            if error is None and self._count == 1 and not self.live:
+                view = None
+                while (key := self.show(view, wait_s=None)) in ("m", "s"):
+                    view = self._obey(key)
+        finally:
+            super().__exit__(kind, error, trace)
+
+    def _due_s(self, step: "Step") -> float:
+        """When a frame may be shown, by the clock; a late one is not made up for."""
         if self.live:
-            return TICK_S
-        now, at_s = time.monotonic(), step.frame.timestamp_s
-        self._due_s = max(self._due_s, now - at_s) if self._due_s else now - at_s
-        return max(TICK_S, self._due_s + at_s - now)
+            return -math.inf
+        at_s = step.frame.timestamp_s
+        self._offset_s = max(self._offset_s, time.monotonic() - at_s)
+        return self._offset_s + at_s
 
-    def _drawn(self, step: "Step") -> Pixels:
+    def _stay(self, due_s: float, view: Pixels | None = None) -> bool:
+        """Show it, None what is there, until then, in a pause for longer -> whether to go on."""
+        paused = False
+        while True:
+            left_s = None if paused else max(0.0, due_s - time.monotonic())
+            key = self.show(view, wait_s=left_s)
+            if key in ("q", "escape"):
+                self.close()
+            if self.closed:
+                return False
+            if key is None:
+                return True
+            view = self._obey(key)
+            paused ^= key == "space"
+
+    def _obey(self, key: str | None) -> Pixels | None:
+        """Mirror or save what is shown -> what is to be shown now, None for the same."""
+        if key == "m":
+            self.mirrored = not self.mirrored
+            return self._drawn()
+        if key == "s":
+            self._save()
+        return None
+
+    def _drawn(self) -> Pixels:
         """A frame as the window shows it; in the mirror, too, ids can be read."""
-        picture, poses = step.frame.image, step.poses
+        assert self._shown is not None
+        picture, poses = self._shown.frame.image, self._shown.poses
         if self.mirrored:
             picture = np.ascontiguousarray(picture[:, ::-1])
             turned = poses.keypoints * (-1.0, 1.0) + (picture.shape[1], 0)
             poses = replace(poses, keypoints=turned.astype(np.float32))
         return poses.draw(picture, keypoint_threshold=self.threshold)
 
-    def _save(self, view: Pixels, step: "Step") -> None:
+    def _save(self) -> None:
         """Under a name that nothing has; that it cannot be is no reason to end."""
-        path, number = Path(f"snapshot_{step.frame.index:06d}.png"), 1
+        assert self._shown is not None
+        index = self._shown.frame.index
+        path, number = Path(f"snapshot_{index:06d}.png"), 1
         while path.exists():
             number += 1
-            path = Path(f"snapshot_{step.frame.index:06d}-{number}.png")
+            path = Path(f"snapshot_{index:06d}-{number}.png")
         try:
-            images.save(view, path)
+            images.save(self._drawn(), path)
         except ImageError as error:
             print(f"movenet: {error}", file=sys.stderr)
         else:

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from movenet.errors import MoveNetError
 from movenet.keypoints import NAMES
 from movenet.poses import Poses
 from movenet.writers.growing import GrowingFile, unwritable
-from movenet.writers.writer import Writer
+from movenet.writers.writer import Stamped, Writer
 
 _GROUP_ROWS = 1 << 16  # held in memory, some megabytes; a minute of two people at 30 frames/s
 
@@ -20,29 +21,14 @@ class ParquetWriter(Writer):
     """Parquet: frame int64, time float64, id int64, keypoint (text), x, y and score float32.
 
     As the CSV, typed: what is not known is null, a frame with nobody has no rows. The file's
-    metadata holds `model` and `version`. It is FILE.part until it is closed and cannot be read
-    before, because Parquet's index comes last; where the disk is full, FILE.part is taken away.
-    Needs the extra: pip install "movenet-pytorch[parquet]".
+    metadata holds `model` and `version`. Needs the extra: pip install "movenet-pytorch[parquet]".
     """
 
     def __init__(self, path: str | Path, *, model: str, version: str) -> None:
         """Make FILE.part. Raises MoveNetError where that cannot be done, or without pyarrow."""
-        try:  # here, because it is an extra, and takes a tenth of a second
-            self._pyarrow: Any = importlib.import_module("pyarrow")
-            parquet: Any = importlib.import_module("pyarrow.parquet")
-        except ImportError as error:
-            raise MoveNetError(
-                '--parquet: needs pyarrow; pip install "movenet-pytorch[parquet]"'
-            ) from error
-        self._schema = _schema(self._pyarrow, {"model": model, "version": version})
-        self._file = GrowingFile(path, part=True)
-        self._file.rest()
-        # pyarrow writes the file itself: an interrupt waits until a group is whole.
-        try:
-            self._writer = parquet.ParquetWriter(self._file.part, self._schema)
-        except OSError as error:
-            self._file.drop()
-            raise unwritable(self._file.path, error) from error
+        values = dict.fromkeys(("x", "y", "score"), "float32")
+        columns = key_types("keypoint") | values
+        self._groups = RowGroups(path, columns, {"model": model, "version": version})
         self._pending: list[Poses] = []  # frames with somebody
         self._rows = 0
 
@@ -56,23 +42,79 @@ class ParquetWriter(Writer):
 
     def close(self) -> None:
         """Write what is left and the index, and give the file its name."""
-        if not self._writer.is_open:
-            return
-        if self._pending:
+        if self._pending and self._groups.is_open:
             self._write_group()
+        self._groups.close()
+
+    def _write_group(self) -> None:
+        frames = self._pending
+        points = np.concatenate([poses.keypoints for poses in frames]).reshape(-1, 2)
+        columns = [
+            *key_columns(self._groups.pyarrow, frames, NAMES),
+            np.ascontiguousarray(points[:, 0]),
+            np.ascontiguousarray(points[:, 1]),
+            np.concatenate([poses.keypoint_scores for poses in frames]).ravel(),
+        ]
+        self._pending, self._rows = [], 0  # first: an interrupt must not write it twice
+        self._groups.write(columns)
+
+
+class RowGroups:
+    """A Parquet file that grows by groups of rows.
+
+    It is FILE.part until it is closed and cannot be read before, because Parquet's index comes
+    last; where the disk is full, FILE.part is taken away.
+    """
+
+    def __init__(self, path: str | Path, columns: dict[str, str], metadata: dict[str, str]) -> None:
+        """Make FILE.part. `columns`: names, and pyarrow's names of types, or "text".
+
+        Raises MoveNetError where the place cannot be written, or without pyarrow.
+        """
+        try:  # here, because it is an extra, and takes a tenth of a second
+            self.pyarrow: Any = importlib.import_module("pyarrow")
+            parquet: Any = importlib.import_module("pyarrow.parquet")
+        except ImportError as error:
+            raise MoveNetError(
+                '--parquet: needs pyarrow; pip install "movenet-pytorch[parquet]"'
+            ) from error
+        text = self.pyarrow.dictionary(self.pyarrow.int8(), self.pyarrow.string())
+        types = {
+            name: text if kind == "text" else self.pyarrow.type_for_alias(kind)
+            for name, kind in columns.items()
+        }
+        self._schema = self.pyarrow.schema(types, metadata=metadata)
+        self._file = GrowingFile(path, part=True)
+        self._file.rest()
+        # pyarrow writes the file itself: an interrupt waits until a group is whole.
+        try:
+            self._writer = parquet.ParquetWriter(self._file.part, self._schema)
+        except OSError as error:
+            self._file.drop()
+            raise unwritable(self._file.path, error) from error
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more can be written."""
+        return bool(self._writer.is_open)
+
+    def write(self, columns: list[Any]) -> None:
+        """Add a group of rows."""
+        group = self.pyarrow.table(columns, schema=self._schema)
+        try:
+            self._writer.write_table(group)
+        except OSError as error:
+            raise self._dropped(error) from error
+
+    def close(self) -> None:
+        """Write the index, and give the file its name; again is no error."""
+        if not self.is_open:
+            return
         try:
             self._writer.close()
         except OSError as error:
             raise self._dropped(error) from error
         self._file.close()
-
-    def _write_group(self) -> None:
-        group = self._table()
-        self._pending, self._rows = [], 0  # first: an interrupt must not write it twice
-        try:
-            self._writer.write_table(group)
-        except OSError as error:
-            raise self._dropped(error) from error
 
     def _dropped(self, error: OSError) -> MoveNetError:
         with contextlib.suppress(OSError):  # it holds the file
@@ -81,42 +123,26 @@ class ParquetWriter(Writer):
         self._file.drop()
         return unwritable(self._file.path, error)
 
-    def _table(self) -> Any:
-        """The pending frames as a pyarrow.Table: frames, in them people, in them keypoints."""
-        frames = self._pending
-        rows = np.repeat(np.arange(len(frames)), [len(poses) * len(NAMES) for poses in frames])
-        people = self._rows // len(NAMES)
-        ids = [
-            person
-            for poses in frames
-            for person in ([None] * len(poses) if poses.ids is None else poses.ids.tolist())
-        ]
-        names = np.tile(np.arange(len(NAMES), dtype=np.int8), people)
-        points = np.concatenate([poses.keypoints for poses in frames]).reshape(-1, 2)
-        array, int64 = self._pyarrow.array, self._pyarrow.int64()
-        columns = [
-            array([poses.frame_index for poses in frames], int64).take(rows),
-            array([poses.timestamp_s for poses in frames], self._pyarrow.float64()).take(rows),
-            array(ids, int64).take(np.repeat(np.arange(people), len(NAMES))),
-            self._pyarrow.DictionaryArray.from_arrays(names, NAMES),
-            np.ascontiguousarray(points[:, 0]),
-            np.ascontiguousarray(points[:, 1]),
-            np.concatenate([poses.keypoint_scores for poses in frames]).ravel(),
-        ]
-        return self._pyarrow.table(columns, schema=self._schema)
+
+def key_types(point: str) -> dict[str, str]:
+    """The columns that say what a row is of: frame, time, id, and the point's name."""
+    return {"frame": "int64", "time": "float64", "id": "int64", point: "text"}
 
 
-def _schema(pyarrow: Any, metadata: dict[str, str]) -> Any:
-    """The columns' names and types, a pyarrow.Schema."""
-    return pyarrow.schema(
-        {
-            "frame": pyarrow.int64(),
-            "time": pyarrow.float64(),
-            "id": pyarrow.int64(),
-            "keypoint": pyarrow.dictionary(pyarrow.int8(), pyarrow.string()),
-            "x": pyarrow.float32(),
-            "y": pyarrow.float32(),
-            "score": pyarrow.float32(),
-        },
-        metadata=metadata,
-    )
+def key_columns(pyarrow: Any, frames: Sequence[Stamped], names: Sequence[str]) -> list[Any]:
+    """Those columns for frames, in them people, in them points with these names."""
+    rows = np.repeat(np.arange(len(frames)), [len(people) * len(names) for people in frames])
+    ids = [
+        number
+        for people in frames
+        for number in ([None] * len(people) if people.ids is None else people.ids.tolist())
+    ]
+    array, int64 = pyarrow.array, pyarrow.int64()
+    return [
+        array([people.frame_index for people in frames], int64).take(rows),
+        array([people.timestamp_s for people in frames], pyarrow.float64()).take(rows),
+        array(ids, int64).take(np.repeat(np.arange(len(ids)), len(names))),
+        pyarrow.DictionaryArray.from_arrays(
+            np.tile(np.arange(len(names), dtype=np.int8), len(ids)), names
+        ),
+    ]

@@ -1,22 +1,19 @@
 """What every writer of poses does."""
 
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from movenet.poses import Poses
 
-W = TypeVar("W", bound="Writer")
+W = TypeVar("W", bound="Output")
 
 
-class Writer(Protocol):
-    """A file, or files, of poses. Made: the place was tried. Used in a `with`: it is finished.
+class Output(Protocol):
+    """A file, or files. Made: the place was tried. Used in a `with`: it is finished.
 
     Everything raises MoveNetError, one line, where the place cannot be written.
     """
-
-    def write(self, poses: Poses, **more: Any) -> None:
-        """Add a frame. Further entries (`source="a.jpg"`) go where a format has room for them."""
-        ...
 
     def close(self) -> None:
         """Finish the file; again is no error."""
@@ -36,8 +33,65 @@ class Writer(Protocol):
         self.close()
 
 
-def frame_index(poses: Poses) -> int:
+class Writer(Output, Protocol):
+    """An output of poses."""
+
+    def write(self, poses: Poses, **more: Any) -> None:
+        """Add a frame. Further entries (`source="a.jpg"`) go where a format has room for them."""
+        ...
+
+
+class Stamped(Protocol):
+    """The people of a frame, and which frame: Poses, and what is made from them."""
+
+    @property
+    def ids(self) -> Any:
+        """(P,) int64, or None."""
+
+    @property
+    def frame_index(self) -> int | None:
+        """Of the frame."""
+
+    @property
+    def timestamp_s(self) -> float | None:
+        """Of the frame."""
+
+    def __len__(self) -> int:
+        """The number of people, P."""
+
+
+def frame_index(people: Stamped) -> int:
     """The index of the frame; ValueError where it has none."""
-    if poses.frame_index is None:
-        raise ValueError("poses must have a frame_index to be written in this format")
-    return poses.frame_index
+    if people.frame_index is None:
+        raise ValueError(f"{_words(people)} must have a frame_index to be written in this format")
+    return people.frame_index
+
+
+def frame_time(people: Stamped) -> float:
+    """The time of the frame in seconds; ValueError where it has none."""
+    if people.timestamp_s is None:
+        raise ValueError(f"{_words(people)} must have a timestamp_s to be written in this format")
+    return float(people.timestamp_s)
+
+
+def person_numbers(people: Stamped) -> list[int]:
+    """The ids for a format with a file for each person; of one person without an id it is 0.
+
+    ValueError for several people without ids.
+    """
+    if people.ids is not None:
+        return [int(number) for number in people.ids]
+    if len(people) > 1:
+        raise ValueError(
+            f"{_words(people)} of several people must have ids to be written in this format"
+        )
+    return [0] * len(people)
+
+
+def person_path(path: Path, number: int) -> Path:
+    """The file of one of several people: clip.trc -> clip_person07.trc (Sports2D's name)."""
+    return path.with_name(f"{path.stem}_person{number:02d}{path.suffix}")
+
+
+def _words(people: Stamped) -> str:
+    return type(people).__name__.lower()

@@ -1,0 +1,1 @@
+"""From keypoints to bodies in three dimensions, with networks of our own."""

@@ -1,0 +1,57 @@
+"""Bodies as a typed table in a Parquet file: one row a frame, person and joint."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from movenet.lifting.bodies import Bodies
+from movenet.lifting.joints import NAMES
+from movenet.lifting.writers.tidy import VALUES, values
+from movenet.lifting.writers.writer import BodiesWriter
+from movenet.writers.parquet import RowGroups, key_columns, key_types
+
+_GROUP_ROWS = 1 << 16  # held in memory, some megabytes
+
+
+class ParquetWriter(BodiesWriter):
+    """Parquet: the columns of the CSV, typed.
+
+    frame int64, time float64, id int64, joint (text), x, y, z, uncertainty, flexion and abduction
+    float32, unit (text). What is not known is null, a frame with nobody has no rows. The file's
+    metadata holds `model` and `version`. It is FILE.part until it is closed, and cannot be read
+    before. Needs the extra: pip install "movenet-pytorch[parquet]".
+    """
+
+    def __init__(self, path: str | Path, *, model: str, version: str) -> None:
+        """Make FILE.part. Raises MoveNetError where that cannot be done, or without pyarrow."""
+        columns = {**key_types("joint"), **dict.fromkeys(VALUES, "float32"), "unit": "text"}
+        self._groups = RowGroups(path, columns, {"model": model, "version": version})
+        self._pending: list[Bodies] = []  # frames with somebody
+        self._rows = 0
+
+    def write(self, bodies: Bodies, **_: Any) -> None:
+        """Keep a frame for the next group of rows; further entries have no place here."""
+        if len(bodies):
+            self._pending.append(bodies)
+            self._rows += len(bodies) * len(NAMES)
+        if self._rows >= _GROUP_ROWS:
+            self._write_group()
+
+    def close(self) -> None:
+        """Write what is left and the index, and give the file its name."""
+        if self._pending and self._groups.is_open:
+            self._write_group()
+        self._groups.close()
+
+    def _write_group(self) -> None:
+        frames, pyarrow = self._pending, self._groups.pyarrow
+        table = np.concatenate([values(bodies) for bodies in frames]).reshape(-1, len(VALUES))
+        units = np.repeat([bodies.unit for bodies in frames], [len(each) * 21 for each in frames])
+        columns = [
+            *key_columns(pyarrow, frames, NAMES),
+            *(pyarrow.array(column, from_pandas=True) for column in table.T.astype(np.float32)),
+            pyarrow.array(units).dictionary_encode(),
+        ]
+        self._pending, self._rows = [], 0  # first: an interrupt must not write it twice
+        self._groups.write(columns)

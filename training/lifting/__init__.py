@@ -1,0 +1,1 @@
+"""How the lifting networks were trained: recordings, virtual cameras, noise, training, figures."""

@@ -1,0 +1,165 @@
+"""Acclaim's skeletons (ASF) and motions (AMC), as the CMU database has them.
+
+The format: J. Lander, "Working with Motion Capture File Formats", Game Developer, January 1998.
+"""
+
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+Floats = NDArray[np.float64]
+
+
+class MotionError(Exception):
+    """A skeleton or a motion that cannot be read; the message says which and where."""
+
+
+@dataclass(frozen=True)
+class Bone:
+    """A bone ends at its joint and begins where its parent ends."""
+
+    vector: Floats  # (3,) at rest, in the global frame
+    axes: Floats  # (3, 3) of its own frame at rest
+    freedom: tuple[str, ...]  # of "rx", "ry", "rz", in the order of the motion's numbers
+
+
+@dataclass(frozen=True)
+class Acclaim:
+    """A skeleton: bones by name, and each one's parent, in an order where parents come first."""
+
+    name: str
+    bones: dict[str, Bone]
+    parents: dict[str, str]  # "root" is no bone
+
+
+def read_asf(text: str, name: str) -> Acclaim:
+    """A skeleton from an ASF's text; `name` stands in errors. MotionError where it is damaged."""
+    sections = _sections(text)
+    if missing := {"bonedata", "hierarchy"} - sections.keys():
+        raise MotionError(f"{name}: no :{min(missing)}; the file is cut short, or no ASF")
+    bones = {}
+    for block in _blocks(sections["bonedata"]):
+        fields = {line.split()[0]: line.split()[1:] for line in block}
+        try:
+            bones[fields["name"][0]] = _bone(fields)
+        except (KeyError, IndexError, ValueError) as error:
+            raise MotionError(f"{name}: a bone cannot be read ({error})") from error
+    return Acclaim(name, bones, _parents(sections["hierarchy"], bones.keys(), name))
+
+
+def _parents(lines: list[str], bones: Set[str], name: str) -> dict[str, str]:
+    parents: dict[str, str] = {}
+    for line in (line for block in _blocks(lines) for line in block):
+        parent, *children = line.split()
+        if unknown := {parent, *children} - {"root", *bones}:
+            raise MotionError(f"{name}: the hierarchy names {min(unknown)}, which is no bone")
+        if parent not in {"root", *parents}:
+            raise MotionError(f"{name}: the hierarchy has {parent} before its parent")
+        parents |= dict.fromkeys(children, parent)
+    if lost := bones - parents.keys():
+        raise MotionError(f"{name}: the hierarchy lacks {min(lost)}")
+    return parents
+
+
+def read_amc(text: str, skeleton: Acclaim, name: str) -> tuple[dict[str, Floats], Floats]:
+    """The turns of the bones of every frame, global, and where the root is.
+
+    -> ({bone or "root": (T, 3, 3)}, (T, 3) in the skeleton's unit). MotionError where the motion is
+    damaged, or is another skeleton's.
+    """
+    frames = list(_frames(text, name))
+    if not frames:
+        raise MotionError(f"{name}: no frame")
+    if unknown := frames[0].keys() - {"root", *skeleton.bones}:
+        raise MotionError(f"{name}: moves {min(unknown)}, which {skeleton.name} lacks")
+    numbers = {}
+    for bone, count in _counts(skeleton).items():
+        try:
+            numbers[bone] = np.array([frame[bone] for frame in frames], np.float64)
+        except (KeyError, ValueError) as error:
+            raise MotionError(f"{name}: {bone} is missing or cut short in a frame") from error
+        if numbers[bone].shape != (len(frames), count):
+            raise MotionError(f"{name}: {bone} has not its {count} numbers in every frame")
+    turns = {"root": _turn(("rx", "ry", "rz"), numbers["root"][:, 3:])}
+    for bone, parent in skeleton.parents.items():
+        turns[bone] = turns[parent]
+        if bone in numbers:
+            data = skeleton.bones[bone]
+            turns[bone] = (
+                turns[parent] @ data.axes @ _turn(data.freedom, numbers[bone]) @ data.axes.T
+            )
+    return turns, numbers["root"][:, :3]
+
+
+def ends(skeleton: Acclaim, turns: dict[str, Floats], root: Floats) -> dict[str, Floats]:
+    """Where every bone ends, (T, 3), by forward kinematics."""
+    places = {"root": root}
+    for bone, parent in skeleton.parents.items():
+        places[bone] = places[parent] + turns[bone] @ skeleton.bones[bone].vector
+    return places
+
+
+def _sections(text: str) -> dict[str, list[str]]:
+    sections: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in (line.split("#")[0].strip() for line in text.splitlines()):
+        if line.startswith(":"):
+            lines = sections.setdefault(line[1:].split()[0].lower(), [])
+        elif line:
+            lines.append(line)
+    return sections
+
+
+def _blocks(lines: list[str]) -> Iterator[list[str]]:
+    """What stands between `begin` and `end`."""
+    block: list[str] = []
+    for line in lines:
+        if line == "begin":
+            block = []
+        elif line == "end":
+            yield block
+        else:
+            block.append(line)
+
+
+def _bone(fields: dict[str, list[str]]) -> Bone:
+    direction = np.array(fields["direction"], np.float64)
+    angles = np.array(fields["axis"][:3], np.float64)
+    axes = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+    return Bone(direction * float(fields["length"][0]), axes, tuple(fields.get("dof", ())))
+
+
+def _counts(skeleton: Acclaim) -> dict[str, int]:
+    """How many numbers a frame has for a bone; those that cannot move have none."""
+    free = {name: len(bone.freedom) for name, bone in skeleton.bones.items() if bone.freedom}
+    return {"root": 6} | free
+
+
+def _frames(text: str, name: str) -> Iterator[dict[str, list[str]]]:
+    frame: dict[str, list[str]] | None = None
+    for line in text.splitlines():
+        words = line.split()
+        if not words or words[0][0] in "#:":
+            continue
+        if len(words) == 1 and words[0].isdigit():
+            if frame is not None:
+                yield frame
+            frame = {}
+        elif frame is None:
+            raise MotionError(f"{name}: numbers before the first frame; this is no AMC")
+        else:
+            frame[words[0]] = words[1:]
+    if frame is not None:
+        yield frame
+
+
+def _turn(freedom: tuple[str, ...], degrees: Floats) -> Floats:
+    """Rz Ry Rx of the angles that there are -> (T, 3, 3)."""
+    angles = np.zeros((len(degrees), 3))
+    for place, axis in enumerate(freedom):
+        angles[:, ("rx", "ry", "rz").index(axis)] = degrees[:, place]
+    turn: Floats = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+    return turn

@@ -1,0 +1,135 @@
+"""A course of training: steps, the running mean of the weights that is kept, checkpoints."""
+
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lifting.evaluation import LEARNT
+from lifting.markers import POINTS
+from lifting.simulation import Batch, Simulation
+from movenet.lifting.network import FRAMES, LiftingNetwork
+
+NETWORKS: dict[str, dict[str, Any]] = {
+    "single": {"frames": 1, "reference": 0, "width": 512, "blocks": 3},
+    "causal": {"frames": FRAMES, "reference": FRAMES - 1, "width": 320},
+    "centred": {"frames": FRAMES, "reference": FRAMES // 2, "width": 320},
+}
+BATCH = {"single": 256, "causal": 128, "centred": 128}
+AT_ONCE = 8  # batches that are simulated together, which is quicker
+RATE, WARM_UP, DECAY, STEEPEST = 1e-3, 200, 0.01, 1.0  # of AdamW; the gradient's largest norm
+MEAN, FORGETTING = 0.999, 20  # of the weights that are kept, a step; quicker at first
+# The limbs are what a lifter is for; the face and the middle were made up of other joints.
+LESSER = 0.3
+WEIGHTS = torch.tensor([1.0 if 5 <= place < 17 else LESSER for place in range(len(POINTS))])
+UNCERTAINTY = 0.02  # of the loss: it is not to pull at the joints
+NOTED = 104  # steps, a multiple of AT_ONCE
+
+
+@dataclass
+class Course:
+    """A network on its way; the same seed takes the same way on the same machine."""
+
+    kind: str
+    simulation: Simulation
+    steps: int
+    seed: int = 0
+    half: bool = False  # the network's arithmetic in bfloat16
+    taken: int = 0
+    losses: list[float] = field(default_factory=list)  # every NOTED steps, their mean
+
+    def __post_init__(self) -> None:
+        """Begin with random weights."""
+        torch.manual_seed(self.seed)
+        self.network = LiftingNetwork(**NETWORKS[self.kind])
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=RATE, weight_decay=DECAY)
+        self.kept = [value.detach().clone() for value in self.network.parameters()]
+        self._sum = 0.0
+
+    def advance(self) -> None:
+        """A few steps."""
+        size = BATCH[self.kind]
+        many = self.simulation.batch(size * AT_ONCE)
+        for number in range(AT_ONCE):
+            rows = slice(number * size, (number + 1) * size)
+            self._step(Batch(*(values[rows] for values in many)))
+
+    def _step(self, batch: Batch) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate(self.taken, self.steps)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            joints, uncertainty = self.network(batch.keypoints, batch.scores)
+        value, distance = loss(joints.float(), uncertainty.float(), batch)
+        self.optimiser.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), STEEPEST)
+        self.optimiser.step()
+        self.taken += 1
+        share = 1 - min(MEAN, self.taken / (self.taken + FORGETTING))
+        with torch.no_grad():
+            torch._foreach_lerp_(self.kept, list(self.network.parameters()), share)
+        self._sum += distance
+        if self.taken % NOTED == 0:
+            self.losses.append(self._sum / NOTED)
+            self._sum = 0.0
+
+    def mean_network(self) -> LiftingNetwork:
+        """The network with the running mean of the weights, in eval mode."""
+        network = LiftingNetwork(**NETWORKS[self.kind])
+        with torch.no_grad():
+            for value, kept in zip(network.parameters(), self.kept, strict=True):
+                value.copy_(kept)
+        return network.eval()
+
+    def save(self, path: Path) -> None:
+        """A checkpoint that `resume` reads, whole or not at all."""
+        part = path.with_name(f"{path.name}.part")
+        state = {
+            "kind": self.kind,
+            "steps": self.steps,
+            "seed": self.seed,
+            "taken": self.taken,
+            "losses": self.losses,
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "kept": self.kept,
+            "simulation": self.simulation.state(),
+        }
+        torch.save(state, part)
+        os.replace(part, path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint. ValueError for another network's, or another course's."""
+        state = torch.load(path, weights_only=True)
+        for name in ("kind", "steps", "seed"):
+            if state[name] != getattr(self, name):
+                raise ValueError(
+                    f"{path}: was made with {name} {state[name]}, not {getattr(self, name)};"
+                    " use that, or remove the file"
+                )
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.kept, self.taken, self.losses = state["kept"], state["taken"], state["losses"]
+        self.simulation.restore(state["simulation"])
+
+
+def rate(taken: int, steps: int) -> float:
+    """How far a step goes: up at first, then down a cosine."""
+    return RATE * min(1.0, (taken + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * taken / steps))
+
+
+def loss(joints: Tensor, uncertainty: Tensor, batch: Batch) -> tuple[Tensor, float]:
+    """What is to be less, and the mean distance of the limbs' joints in body heights.
+
+    The distance, and the likelihood of the uncertainty if distances were exponential about it,
+    which moves the uncertainty only.
+    """
+    distance = (joints[:, LEARNT] - batch.points).norm(dim=-1)
+    spread = uncertainty[:, LEARNT].clamp(1e-3, 20)
+    unlikely = distance.detach() / spread + spread.log()
+    value = ((distance + UNCERTAINTY * unlikely) * WEIGHTS).mean()
+    return value, float(distance.detach()[:, 5:17].mean())
