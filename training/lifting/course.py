@@ -4,7 +4,6 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +11,11 @@ from torch import Tensor, nn
 from lifting.evaluation import LEARNT
 from lifting.markers import POINTS
 from lifting.simulation import Batch, Simulation
-from movenet.lifting.network import FRAMES, LiftingNetwork
+from movenet.lifting.files import NETWORKS
+from movenet.lifting.network import LiftingNetwork
 
-NETWORKS: dict[str, dict[str, Any]] = {
-    "single": {"frames": 1, "reference": 0, "width": 512, "blocks": 3},
-    "causal": {"frames": FRAMES, "reference": FRAMES - 1, "width": 320},
-    "centred": {"frames": FRAMES, "reference": FRAMES // 2, "width": 320},
-}
-BATCH = {"single": 256, "causal": 128, "centred": 128}
-AT_ONCE = 8  # batches that are simulated together, which is quicker
+BATCH = {"single": 512, "causal": 128, "centred": 128}
+AT_ONCE = 4  # batches that are simulated together, which is quicker
 RATE, WARM_UP, DECAY, STEEPEST = 1e-3, 200, 0.01, 1.0  # of AdamW; the gradient's largest norm
 MEAN, FORGETTING = 0.999, 20  # of the weights that are kept, a step; quicker at first
 # The limbs are what a lifter is for; the face and the middle were made up of other joints.
@@ -46,7 +41,9 @@ class Course:
         """Begin with random weights."""
         torch.manual_seed(self.seed)
         self.network = LiftingNetwork(**NETWORKS[self.kind])
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=RATE, weight_decay=DECAY)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=RATE, weight_decay=DECAY, fused=True
+        )
         self.kept = [value.detach().clone() for value in self.network.parameters()]
         self._sum = 0.0
 

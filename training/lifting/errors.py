@@ -8,7 +8,8 @@ the annotated person they are most like, and gives one row: of each of the 17 ke
 the error in body heights, and whether it was annotated. Writes FOLDER/errors.npz, which `Errors`
 reads and draws from, and what it comes to, in figures, to training/lifting/results/errors.json.
 
-MoveNet was trained on these pictures, so its errors on others are somewhat larger.
+MoveNet was trained on these pictures; on COCO's validation pictures its errors have the same
+median, and tails that are about a tenth longer.
 """
 
 import argparse

@@ -13,11 +13,17 @@ from lifting.recordings import PLACE, SIDES
 from lifting.rotations import frame, turned
 from movenet.keypoints import NAMES
 
-# The face in the frame of the head, m from the end of the head's bone: left, up, forward.
-# The recordings have no face. The ears' middle is a little under the bone's end, eyes are 64 mm
-# apart (Dodgson, "Variation and extrema of human interpupillary distance", 2004: 63 mm).
-FACE = ((0, -0.035, 0.125), (0.032, 0, 0.095), (-0.032, 0, 0.095), (0.075, -0.02, 0.01),
-        (-0.075, -0.02, 0.01))  # fmt: skip
+# The face in the frame of the head, m from the end of the head's bone: left, up, forward. The
+# recordings have no face. Eyes are 64 mm apart (Dodgson, "Variation and extrema of human
+# interpupillary distance", 2004: 63 mm); the rest is COCO's annotations scaled to that, and a clip
+# in space (`offsets.py`).
+FACE = (
+    (0.0, -0.03, 0.115),
+    (0.032, 0.0, 0.09),
+    (-0.032, 0.0, 0.09),
+    (0.077, -0.027, 0.01),
+    (-0.077, -0.027, 0.01),
+)
 FACE_SIZE, FACE_PLACE = 0.08, 0.02  # standard deviations: of the logarithm; of all of it, m
 CROWN = 0.10  # m over the end of the head's bone
 
@@ -32,6 +38,10 @@ MARKERS = {
     "ankle": (0.012, 0.02, 0.015),
 }
 ONE_SIDED = 0.3
+# Where MoveNet puts them, m from the recordings' joints in the same directions (`offsets.py`), for
+# this share of the people.
+MOVENET = {"hip": (0.022, -0.016, 0.0), "knee": (0.0, -0.035, 0.0), "wrist": (0.0, 0.015, 0.0)}
+MOVENET_SHARE = 0.5
 MIDDLE_MARKERS = 0.01  # of spine, neck and head
 POINTS = (*NAMES, "spine", "neck", "head")  # without the pelvis, which is between the hips
 HIPS = [POINTS.index(f"{side}_hip") for side in SIDES]
@@ -57,8 +67,10 @@ def _elsewhere(joints: Tensor, random: torch.Generator) -> Tensor:
     """How far each point is from its joint, (B, T, 20, 3)."""
     moved = torch.zeros(*joints.shape[:2], len(POINTS), 3)
     moved[:, :, 17:] = torch.randn(len(joints), 1, 3, 3, generator=random) * MIDDLE_MARKERS
+    movenet = (torch.rand(len(joints), 1, generator=random) < MOVENET_SHARE).float()
     for joint, deviations in MARKERS.items():
         both = torch.randn(len(joints), 3, generator=random) * torch.tensor(deviations)
+        both = both + movenet * torch.tensor(MOVENET.get(joint, (0.0, 0.0, 0.0)))
         for side, outwards in zip(SIDES, (1.0, -1.0), strict=True):
             own = torch.randn(len(joints), 3, generator=random) * torch.tensor(deviations)
             offset = both * torch.tensor((outwards, 1.0, 1.0)) + own * ONE_SIDED

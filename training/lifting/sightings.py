@@ -10,7 +10,9 @@ from movenet.keypoints import NAMES
 
 EXACT_SHARE = 0.5  # windows without errors, for keypoints that others measured
 FACELESS_SHARE = 0.6  # of those without a face, which motion capture lacks
-STEADY = 0.7  # of the variance of an error that stays over a window; the rest is every frame's own
+# Of the variance of an error, what stays over a window; the rest goes on from frame to frame with
+# this correlation (`offsets.py`, at 30 frames/s).
+STEADY, GOES_ON = 0.5, 0.6
 LOST_SHARE, BLINK_SHARE = 0.05, 0.02  # keypoints lost all the time, and in one frame
 CUT_SHARE = 0.1  # people whose picture ends at the waist or the knees
 RIM = 0.01  # of the picture's longer side, which MoveNet still finds beyond its edge
@@ -48,10 +50,11 @@ def sighted(views: Views, errors: Errors, random: torch.Generator) -> Sightings:
     is_exact = torch.rand(count, generator=random) < EXACT_SHARE
     faceless = torch.rand(count, generator=random) < FACELESS_SHARE
     scores, offsets = errors.draw(count, random)
-    again, others = errors.draw(count * frames, random)
-    own = others.unflatten(0, (count, frames)) * (1 - STEADY) ** 0.5
-    offsets = (offsets[:, None] * STEADY**0.5 + own) * views.height[:, None, None, None]
-    scores = scores[:, None] * STEADY + again.unflatten(0, (count, frames)) * (1 - STEADY)
+    _, others = errors.draw(count * frames, random)
+    own = _wandering(others.unflatten(0, (count, frames)))
+    offsets = offsets[:, None] * STEADY**0.5 + own * (1 - STEADY) ** 0.5
+    offsets = offsets * views.height[:, None, None, None]
+    scores = scores[:, None].expand(count, frames, 17)
     lost = _lost(points, views.size, random)
     scores = torch.where(lost, 0.0, scores)
     keep = is_exact[:, None, None]
@@ -59,6 +62,14 @@ def sighted(views: Views, errors: Errors, random: torch.Generator) -> Sightings:
     scores = torch.where(keep, 1.0, scores)
     face = torch.arange(len(NAMES)) < 5
     return Sightings(points, torch.where((is_exact & faceless)[:, None, None] & face, 0.0, scores))
+
+
+def _wandering(errors: Tensor) -> Tensor:
+    """Of every frame's own errors (B, T, ...), those that go on from frame to frame."""
+    wandering = [errors[:, 0]]
+    for own in errors[:, 1:].unbind(1):
+        wandering.append(wandering[-1] * GOES_ON + own * (1 - GOES_ON**2) ** 0.5)
+    return torch.stack(wandering, 1)
 
 
 def _lost(points: Tensor, size: Tensor, random: torch.Generator) -> Tensor:

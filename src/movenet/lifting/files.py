@@ -1,0 +1,115 @@
+"""The shipped lifting networks: float16 safetensors, listed in a manifest and checked by hash."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as parse
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+from movenet.errors import WeightsError
+from movenet.lifting.network import FRAMES, LiftingNetwork
+
+FOLDER = Path(__file__).parent / "weights"
+MANIFEST = "manifest.json"
+# What each network is: how many frames it sees, which of them it lifts, and how large it is.
+NETWORKS: dict[str, dict[str, Any]] = {
+    "single": {"frames": 1, "reference": 0, "width": 512, "blocks": 3},
+    "causal": {"frames": FRAMES, "reference": FRAMES - 1, "width": 304},
+    "centred": {"frames": FRAMES, "reference": FRAMES // 2, "width": 304},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One shipped file."""
+
+    file: str
+    sha256: str
+    parameters: int
+    receptive_field: int  # frames
+    source: str  # the recordings
+    command: str  # which trained it
+    licence: str
+
+
+def manifest(folder: Path = FOLDER) -> dict[str, Entry]:
+    """What the package ships, by network."""
+    rows = json.loads((folder / MANIFEST).read_text())
+    return {name: Entry(**row) for name, row in rows.items()}
+
+
+def load(kind: str, path: str | Path | None = None) -> LiftingNetwork:
+    """ "single", "causal" or "centred", in eval mode, float32: the shipped one, or a file's.
+
+    Raises ValueError for another name, and WeightsError for a file that is missing, damaged, or
+    another network's.
+    """
+    if kind not in NETWORKS:
+        raise ValueError(f"network must be one of {', '.join(NETWORKS)}, not {kind!r}")
+    shipped = manifest()[kind] if path is None else None
+    path = FOLDER / shipped.file if shipped else Path(path or "")
+    try:
+        data = path.read_bytes()
+        tensors = parse(data)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror})") from error
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path}: not a whole safetensors file ({error})") from error
+    if shipped and hashlib.sha256(data).hexdigest() != shipped.sha256:
+        raise WeightsError(
+            f"{path}: not the file that was shipped (its SHA-256 differs);"
+            " install movenet-pytorch again"
+        )
+    return build(kind, tensors, str(path))
+
+
+def build(kind: str, tensors: dict[str, Tensor], origin: str) -> LiftingNetwork:
+    """The network with exactly these tensors; `origin` names the file in a WeightsError."""
+    network = LiftingNetwork(**NETWORKS[kind])
+    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    if wrong := sorted(dict(wanted.items() ^ found.items())):
+        raise WeightsError(
+            f"{origin}: not the weights of {kind!r} (missing, unknown or of another shape: "
+            f"{', '.join(wrong[:3])}{' ...' if len(wrong) > 3 else ''})"
+        )
+    if not all(value.isfinite().all() for value in tensors.values()):
+        raise WeightsError(f"{origin}: holds numbers that are not finite; train it again")
+    network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    return network.eval()
+
+
+def ship(
+    kind: str, network: LiftingNetwork, *, source: str, command: str, folder: Path = FOLDER
+) -> Entry:
+    """Write a network's float16 file, and its row of the manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.half().contiguous() for name, value in network.state_dict().items()}
+    data = serialise(tensors)
+    entry = Entry(
+        file=f"{kind}.safetensors",
+        sha256=hashlib.sha256(data).hexdigest(),
+        parameters=sum(value.numel() for value in network.parameters()),
+        receptive_field=network.receptive_field(),
+        source=source,
+        command=command,
+        licence="MIT",
+    )
+    rows = manifest(folder) if (folder / MANIFEST).exists() else {}
+    rows[kind] = entry
+    _replace(folder / entry.file, data)
+    text = json.dumps({name: asdict(row) for name, row in sorted(rows.items())}, indent=2)
+    _replace(folder / MANIFEST, text.encode() + b"\n")
+    return entry
+
+
+def _replace(path: Path, data: bytes) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(data)
+    os.replace(part, path)

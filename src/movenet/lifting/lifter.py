@@ -1,0 +1,218 @@
+"""Poses to bodies: of one picture, live, and of a whole file."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from movenet.lifting import files
+from movenet.lifting.bodies import HEIGHTS, METRES, Bodies
+from movenet.lifting.bones import RunningBones, bone_lengths, fitted
+from movenet.lifting.gravity import gravity, upright
+from movenet.lifting.history import KEPT_S, History, sampled
+from movenet.lifting.joints import MIRROR, NAMES
+from movenet.lifting.network import FRAMES, RATE
+from movenet.poses import Poses
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+_MIRROR = list(MIRROR)
+_CAUSAL_S = np.arange(1 - FRAMES, 1) / RATE  # the frames that a network sees, from the one it lifts
+_CENTRED_S = (np.arange(FRAMES) - FRAMES // 2) / RATE
+_AT_ONCE = 512  # people in a batch
+
+
+class Network:
+    """A lifting network in PyTorch, on arrays; it looks twice, once in a mirror."""
+
+    def __init__(self, kind: str, weights: str | Path | None = None) -> None:
+        """ "single", "causal" or "centred"; errors as `files.load`."""
+        self._network = files.load(kind, weights)
+
+    def __call__(self, keypoints: Floats, scores: Floats) -> tuple[Floats, Floats]:
+        """(N, T, 17, 2), (N, T, 17) -> joints (N, 21, 3) in body heights, uncertainty (N, 21)."""
+        parts = [
+            self._batch(keypoints[first : first + _AT_ONCE], scores[first : first + _AT_ONCE])
+            for first in range(0, len(keypoints), _AT_ONCE)
+        ]
+        joints, uncertainty = (np.concatenate(values) for values in zip(*parts, strict=True))
+        return joints, uncertainty
+
+    @torch.inference_mode()
+    def _batch(self, keypoints: Floats, scores: Floats) -> tuple[Floats, Floats]:
+        mirror = _MIRROR[:17]
+        points, seen = torch.from_numpy(keypoints), torch.from_numpy(scores)
+        other = (points * torch.tensor([-1.0, 1.0]))[..., mirror, :]
+        both = self._network(torch.cat((points, other)), torch.cat((seen, seen[..., mirror])))
+        joints, turned = both.joints.chunk(2)
+        spread, other_spread = both.uncertainty.chunk(2)
+        turned = turned[:, _MIRROR] * torch.tensor([-1.0, 1.0, 1.0])
+        uncertainty = (spread + other_spread[:, _MIRROR]) / 2
+        return ((joints + turned) / 2).numpy(), uncertainty.numpy()
+
+
+def lift(
+    poses: Poses | Iterable[Poses],
+    *,
+    height_m: float | None = None,
+    level: bool = False,
+) -> Bodies | list[Bodies]:
+    """Poses of one picture -> Bodies; poses over time, of a whole clip -> a list of Bodies.
+
+    Poses over time have a `timestamp_s`; each person, by id, is then seen over 0.9 s around every
+    frame, and keeps the lengths of the bones. Without times every picture is lifted by itself.
+    `height_m` is everybody's stature in metres, and makes those the unit. `level` turns a clip
+    upright, by gravity as its people let it be estimated; where they do not, nothing is turned.
+
+    Raises ValueError for a height that is not over 0, and for several people over time without ids.
+    """
+    check_height(height_m)
+    if isinstance(poses, Poses):
+        return in_metres(_single([poses])[0], height_m)
+    clip = list(poses)
+    timed = bool(clip) and all(each.timestamp_s is not None for each in clip)
+    bodies = _clip(clip) if timed else _single(clip)
+    if level and (down := gravity(bodies)) is not None:
+        bodies = [upright(each, down.down) for each in bodies]
+    return [in_metres(each, height_m) for each in bodies]
+
+
+class Lifter:
+    """Lifts a stream frame by frame, from the past alone; one object a stream."""
+
+    def __init__(self, *, height_m: float | None = None) -> None:
+        """`height_m`: everybody's stature in metres, which makes those the unit; over 0."""
+        check_height(height_m)
+        self._height_m = height_m
+        self._network = Network("causal")
+        self._histories: dict[int, History] = {}
+        self._bones: dict[int, RunningBones] = {}
+
+    def __call__(self, poses: Poses) -> Bodies:
+        """The people of the next frame. ValueError without a time, or for several without ids."""
+        if poses.timestamp_s is None:
+            raise ValueError("poses of a stream must have a timestamp_s")
+        now, ids = float(poses.timestamp_s), numbers_of(poses)
+        points, scores = normalised(poses)
+        for number, own, seen in zip(ids, points, scores, strict=True):
+            self._histories.setdefault(number, History()).add(now, own, seen)
+        self._forget(now)
+        known = [row for row in range(len(ids)) if scores[row].any()]
+        bodies = unknown(poses)
+        if known:
+            windows = [self._histories[ids[row]].before(_CAUSAL_S) for row in known]
+            joints, spread = self._network(*map(np.stack, zip(*windows, strict=True)))
+            for row, own, unsure in zip(known, joints, spread, strict=True):
+                bones = self._bones.setdefault(ids[row], RunningBones())
+                lengths = bones.update(own, unsure, now)
+                bodies.joints[row] = fitted(own, lengths, unsure)
+                bodies.uncertainty[row] = unsure
+        return in_metres(bodies, self._height_m)
+
+    def _forget(self, now: float) -> None:
+        for number, history in list(self._histories.items()):
+            if abs(now - history.last_s) > KEPT_S:
+                del self._histories[number]
+                self._bones.pop(number, None)
+
+
+def normalised(poses: Poses) -> tuple[Floats, Floats]:
+    """Keypoints (P, 17, 2) from the picture's middle, in parts of its longer side, and scores.
+
+    A keypoint that is no number has the score 0, which is one that is missing.
+    """
+    height, width = poses.image_size
+    points = (poses.keypoints - (width / 2, height / 2)) / max(height, width)
+    there = np.isfinite(points).all(-1) & (poses.keypoint_scores > 0)
+    scores = np.where(there, poses.keypoint_scores, 0)
+    points = np.where(there[..., None], points, 0)
+    return points.astype(np.float32), scores.astype(np.float32)
+
+
+def numbers_of(poses: Poses) -> list[int]:
+    """The ids; the only person without one is 0. ValueError for several without."""
+    if poses.ids is not None:
+        return [int(number) for number in poses.ids]
+    if len(poses) > 1:
+        raise ValueError("poses of several people over time must have ids; PoseTracker gives them")
+    return [0] * len(poses)
+
+
+def unknown(poses: Poses) -> Bodies:
+    """Nothing known of anybody."""
+    return Bodies(
+        joints=np.full((len(poses), len(NAMES), 3), np.nan, np.float32),
+        uncertainty=np.full((len(poses), len(NAMES)), np.inf, np.float32),
+        ids=poses.ids,
+        frame_index=poses.frame_index,
+        timestamp_s=poses.timestamp_s,
+    )
+
+
+def check_height(height_m: float | None) -> None:
+    """ValueError for what is no stature."""
+    if height_m is not None and not 0 < height_m < math.inf:
+        raise ValueError(f"height_m must be over 0, in metres, not {height_m}")
+
+
+def in_metres(bodies: Bodies, height_m: float | None) -> Bodies:
+    """Bodies of that stature; as they are where it is not known."""
+    assert bodies.unit == HEIGHTS
+    if height_m is None:
+        return bodies
+    return replace(
+        bodies,
+        joints=bodies.joints * np.float32(height_m),
+        uncertainty=bodies.uncertainty * np.float32(height_m),
+        unit=METRES,
+    )
+
+
+def _single(pictures: Sequence[Poses]) -> list[Bodies]:
+    """Each picture by itself."""
+    bodies = [unknown(poses) for poses in pictures]
+    values = [normalised(poses) for poses in pictures]
+    rows = [
+        (picture, person)
+        for picture, (_, scores) in enumerate(values)
+        for person in range(len(scores))
+        if scores[person].any()
+    ]
+    if rows:
+        points, scores = (np.stack([values[a][k][b] for a, b in rows])[:, None] for k in (0, 1))
+        lifted = Network("single")(points, scores)
+        for (picture, person), joints, spread in zip(rows, *lifted, strict=True):
+            bodies[picture].joints[person] = joints
+            bodies[picture].uncertainty[person] = spread
+    return bodies
+
+
+def _clip(clip: Sequence[Poses]) -> list[Bodies]:
+    """Each person over time, around every frame."""
+    bodies = [unknown(poses) for poses in clip]
+    places: dict[int, list[tuple[int, int]]] = {}
+    for frame, poses in enumerate(clip):
+        for person, number in enumerate(numbers_of(poses)):
+            places.setdefault(number, []).append((frame, person))
+    values = [normalised(poses) for poses in clip]
+    network = Network("centred")
+    for rows in places.values():
+        rows = sorted(rows, key=lambda row: float(clip[row[0]].timestamp_s or 0))
+        points, scores = (np.stack([values[a][k][b] for a, b in rows]) for k in (0, 1))
+        times = np.array([clip[frame].timestamp_s for frame, _ in rows], np.float64)
+        known: NDArray[np.bool_] = np.logical_or.reduce(scores > 0, axis=1)
+        if not known.any():
+            continue
+        around = times[known, None] + _CENTRED_S
+        joints, spread = network(*sampled(times, points, scores, around))
+        joints = fitted(joints, bone_lengths(joints, spread), spread)
+        there = [rows[place] for place in known.nonzero()[0]]
+        for (frame, person), own, unsure in zip(there, joints, spread, strict=True):
+            bodies[frame].joints[person] = own
+            bodies[frame].uncertainty[person] = unsure
+    return bodies
