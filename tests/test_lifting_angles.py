@@ -98,6 +98,19 @@ def test_a_right_angle_at_the_knee_is_90_degrees_whichever_way_the_body_is_turne
     assert {name: found[name] for name in OF_BODY} == pytest.approx(expected, abs=1e-5)
 
 
+def test_a_thigh_straight_to_the_side_is_90_degrees_whatever_is_rounded() -> None:
+    points = figure(left_knee=LEFT) @ Rotation.random(2000, rng=0).as_matrix()
+    found = joint_angles(points)[:, ANGLES.index("left_hip_abduction")]
+    np.testing.assert_allclose(found, 90, atol=1e-5)
+
+
+def test_a_back_that_leans_to_the_side_on_level_hips_moves_no_thigh() -> None:
+    points = figure()
+    points[INDEX["spine"]] += 0.1 * LEFT
+    found = angles_of(points)
+    assert {found[name] for name in ANGLES if "hip" in name} == {0}
+
+
 @given(SEEDS)
 def test_turning_a_body_changes_no_angle_but_the_trunks(seed: int) -> None:
     points = poses(seed)

@@ -322,6 +322,7 @@ def test_two_joints_in_one_place_hold_the_pose_before() -> None:
     points = np.stack([moved(t_pose(), 10 * k, "y", "left_elbow", "left_wrist") for k in range(5)])
     points[[0, 3], INDEX["left_wrist"]] = points[[0, 3], INDEX["left_elbow"]]
     found = channels(points)
+    assert np.isfinite(found).all()
     np.testing.assert_array_equal(found[3], found[2])
     np.testing.assert_array_equal(found[0], found[1])
     assert not channels(np.zeros((2, 21, 3))).any()
@@ -435,7 +436,28 @@ def test_lengths_are_the_medians_of_left_and_right(tmp_path: Path) -> None:
     assert lengths == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bone_that_never_has_a_length_has_none_in_the_file(tmp_path: Path) -> None:
+    points = np.stack([t_pose()] * 3)
+    for side in ("left", "right"):
+        points[:, INDEX[f"{side}_wrist"]] = points[:, INDEX[f"{side}_elbow"]]
+    found = positions(read(write(tmp_path / "a.bvh", points, np.arange(3) / 30)))
+    np.testing.assert_array_equal(found["LeftHand"], found["LeftForeArm"])
+    assert all(np.isfinite(each).all() for each in found.values())
+
+
+def test_closing_again_writes_nothing(tmp_path: Path) -> None:
+    with BvhWriter(tmp_path / "a.bvh") as writer:
+        writer.write(body(t_pose(), 0))
+        writer.close()
+        (tmp_path / "a.bvh").unlink()
+    assert writer.paths == [tmp_path / "a.bvh"]
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("numbers", [(1,), (1, 2)])
+def test_a_full_disk_leaves_what_was_there(
+    numbers: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.bvh"
     path.write_text("precious")
     put = GrowingFile._put
@@ -446,12 +468,14 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
         put(self, data)
 
     writer = BvhWriter(path)
-    writer.write(body(t_pose(), 0))
+    for index, number in enumerate(numbers):
+        writer.write(body(t_pose(), index, index, number))
     monkeypatch.setattr(GrowingFile, "_put", full)
     with pytest.raises(MoveNetError) as error:
         writer.close()
-    assert str(error.value) == (
-        f"{path}: cannot be written (No space left on device); name another file"
+    assert str(error.value).startswith(str(path.with_suffix("")))  # or a person's
+    assert str(error.value).endswith(
+        ": cannot be written (No space left on device); name another file"
     )
     assert os.listdir(tmp_path) == ["a.bvh"]
     assert path.read_text() == "precious"

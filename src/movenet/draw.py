@@ -67,7 +67,7 @@ def draw(
         seen = xy[person][visible[person]]
         at = _above(seen, None if boxes is None else np.asarray(boxes[person], np.float64))
         if at is not None:
-            _label(canvas, str(ids[person]), at, width, seen)
+            label(canvas, str(ids[person]), at, width, seen)
     return canvas
 
 
@@ -161,7 +161,7 @@ def _above(
     return None
 
 
-def _label(
+def label(
     canvas: NDArray[np.uint8],
     text: str,
     at: tuple[float, float],

@@ -14,8 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from movenet.draw import LEFT, MIDDLE, RIGHT, RIM, line_width
-from movenet.draw import _label as label
+from movenet.draw import LEFT, MIDDLE, RIGHT, RIM, label, line_width
 from movenet.keypoints import SIDES
 from movenet.lifting.bodies import METRES, Bodies
 from movenet.lifting.joints import EDGES, INDEX, NAMES

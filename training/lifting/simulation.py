@@ -52,6 +52,11 @@ class Simulation:
             sightings = sighted(views, self._errors, self._random)
         return Batch(sightings.keypoints, sightings.scores, truth, height_m)
 
+    def reseed(self, seed: int) -> None:
+        """Other batches from here on."""
+        self._numbers = np.random.default_rng(seed)
+        self._random.manual_seed(seed)
+
     def state(self) -> dict[str, Any]:
         """Where the random numbers are, for `restore`."""
         numbers = json.dumps(self._numbers.bit_generator.state)

@@ -10,7 +10,7 @@ click.
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from movenet.cli.options import (
@@ -25,12 +25,15 @@ from movenet.cli.options import (
     share,
     time_s,
 )
+from movenet.cli.source import check_box, check_first, open_named
 from movenet.errors import EngineError, VideoError
 from movenet.keypoints import NAMES
 from movenet.specs import SPECS
 
 if TYPE_CHECKING:
     from movenet.cli.outputs import Outputs
+    from movenet.cli.results import Results
+    from movenet.cli.view import S
     from movenet.frame import Frame
     from movenet.pipeline import Watch
     from movenet.pose_tracker import PoseTracker
@@ -175,25 +178,8 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Follow and write; what was done before an error, or Ctrl-C, is whole."""
     from movenet.cli.outputs import Outputs
-    from movenet.sources import open_source
-    from movenet.sources.stream import Stream
-    from movenet.sources.video import Video
 
-    if args.end is not None and args.end <= args.start:
-        raise EngineError(f"--end {args.end:g}: must be after --start {args.start:g}")
-    try:
-        source = open_source(
-            args.source,
-            camera_size=args.camera_size,
-            start_s=args.start,
-            end_s=args.end,
-            stride=args.stride,
-            **({"rate": args.rate} if args.rate else {}),
-        )
-    except ValueError as error:
-        raise EngineError(str(error)) from error
-    if args.rate and isinstance(source, (Video, Stream)):
-        raise EngineError(f"--rate: {args.source} has times of its own; --stride leaves frames out")
+    source = open_named(args)
     with source, ExitStack() as stack:
         tracker = opened(args, source)
         if not source.live:
@@ -239,14 +225,19 @@ def opened(args: argparse.Namespace, source: "Source") -> "PoseTracker":
 def follow(
     source: "Source", tracker: "PoseTracker", outputs: "Outputs", args: argparse.Namespace
 ) -> int:
-    """Every frame through the tracker and into the outputs.
-
-    A source that breaks off is an exit code of 1; its good part is done.
-    """
+    """Every frame through the tracker and into the outputs."""
     from movenet.pipeline import steps
 
     watch = progress(source, outputs)
     passed = steps(source, tracker, smooth=args.smooth, target=args.target, watch=watch)
+    return put_all(passed, outputs, args)
+
+
+def put_all(passed: "Iterator[S]", outputs: "Results[S]", args: argparse.Namespace) -> int:
+    """Every frame into the outputs -> the exit code.
+
+    A source that breaks off is an exit code of 1; its good part is done.
+    """
     while True:
         try:
             step = next(passed, None)
@@ -263,7 +254,7 @@ def follow(
             return 0
 
 
-def progress(source: "Source", outputs: "Outputs") -> "Watch":
+def progress(source: "Source", outputs: "Results[S]") -> "Watch":
     """Frames a second and the time left, on the terminal, for each pass over a source."""
     from tqdm import tqdm
 
@@ -274,26 +265,3 @@ def progress(source: "Source", outputs: "Outputs") -> "Watch":
         return used(tqdm(frames, name, source.count, unit="frame", disable=None))
 
     return watched
-
-
-def check_first(target: str | None, source: "Source") -> None:
-    """EngineError for a box beside the pictures of a file, before anything is written over."""
-    from movenet.pipeline import frames_of
-
-    if target is not None:
-        with closing(frames_of(source)) as frames:
-            for frame in frames:
-                return check_box(target, frame)
-
-
-def check_box(target: str | None, frame: "Frame") -> None:
-    """EngineError for a box beside a picture."""
-    from movenet.target import parse
-
-    aim = parse(target) if target is not None else None
-    if aim is None or aim.kind != "box":
-        return
-    height, width = frame.image.shape[:2]
-    x1, y1, x2, y2 = aim.box
-    if x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
-        raise EngineError(f"--target {target}: is outside the picture, which is {width}x{height}")

@@ -1,4 +1,4 @@
-"""The window of `movenet track`: frames at their pace, and what its keys do."""
+"""The window of `movenet track` and `lift`: frames at their pace, and what its keys do."""
 
 import math
 import sys
@@ -6,37 +6,66 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from movenet import images
 from movenet.errors import ImageError
+from movenet.frame import Frame
 from movenet.window import Window
 
 if TYPE_CHECKING:
-    from movenet.pipeline import Step
+    from movenet.poses import Poses
+    from movenet.tracker import Event
 
 Pixels = NDArray[np.uint8]
 
 
-class View(Window):
+class Seen(Protocol):
+    """A frame, the people in it, and what happened to their ids."""
+
+    @property
+    def frame(self) -> Frame:
+        """With its picture."""
+
+    @property
+    def poses(self) -> "Poses":
+        """With ids."""
+
+    @property
+    def events(self) -> "list[Event]":
+        """New ids, and lost ones."""
+
+
+S = TypeVar("S", bound=Seen)
+
+
+class View(Window, Generic[S]):
     """q ends, space pauses, m mirrors, s saves what is shown."""
 
-    def __init__(self, *, keypoint_threshold: float, mirrored: bool, live: bool) -> None:
-        """`live` frames are shown as they come, others not sooner than their times say."""
+    KEYS: ClassVar[tuple[str, ...]] = ("m", "s")  # those that leave a frame where it is
+
+    def __init__(
+        self, *, keypoint_threshold: float, mirrored: bool, live: bool, stills: bool = False
+    ) -> None:
+        """`live` frames are shown as they come, others not sooner than their times say.
+
+        `stills` are pictures that have nothing to do with each other: each stays until a key.
+        """
         super().__init__("movenet")
         self.threshold, self.mirrored, self.live = keypoint_threshold, mirrored, live
+        self.stills = stills
         self.snapshots: list[Path] = []
-        self._shown: Step | None = None
+        self._shown: S | None = None
         self._count = 0
         self._offset_s = -math.inf  # from a frame's time to the clock's
 
-    def put(self, step: "Step") -> bool:
+    def put(self, step: S) -> bool:
         """Show a frame when its time has come, and obey the keys -> whether to go on."""
         due_s = self._due_s(step)
-        if self._shown is not None and not self._stay(due_s):
+        if self._shown is not None and not (self._held() if self.stills else self._stay(due_s)):
             return False
         self._shown, self._count = step, self._count + 1
         return self._stay(due_s, self._drawn())
@@ -49,14 +78,22 @@ class View(Window):
     ) -> None:
         """Close it; a picture by itself stays until any other key, or a click."""
         try:
-            if error is None and self._count == 1 and not self.live:
-                view = None
-                while (key := self.show(view, wait_s=None)) in ("m", "s"):
-                    view = self._obey(key)
+            stays = self._count == 1 or (self.stills and self._count)
+            if error is None and stays and not self.live:
+                self._held()
         finally:
             super().__exit__(kind, error, trace)
 
-    def _due_s(self, step: "Step") -> float:
+    def _held(self) -> bool:
+        """Show what is there until any other key, or a click -> whether to go on."""
+        view = None
+        while (key := self.show(view, wait_s=None)) in self.KEYS:
+            view = self._obey(key)
+        if key in ("q", "escape"):
+            self.close()
+        return not self.closed
+
+    def _due_s(self, step: S) -> float:
         """When a frame may be shown, by the clock; a late one is not made up for."""
         if self.live:
             return -math.inf
@@ -89,14 +126,9 @@ class View(Window):
         return None
 
     def _drawn(self) -> Pixels:
-        """A frame as the window shows it; in the mirror, too, ids can be read."""
+        """A frame as the window shows it."""
         assert self._shown is not None
-        picture, poses = self._shown.frame.image, self._shown.poses
-        if self.mirrored:
-            picture = np.ascontiguousarray(picture[:, ::-1])
-            turned = poses.keypoints * (-1.0, 1.0) + (picture.shape[1], 0)
-            poses = replace(poses, keypoints=turned.astype(np.float32))
-        return poses.draw(picture, keypoint_threshold=self.threshold)
+        return annotated(self._shown, self.threshold, mirrored=self.mirrored)
 
     def _save(self) -> None:
         """Under a name that nothing has; that it cannot be is no reason to end."""
@@ -112,3 +144,13 @@ class View(Window):
             print(f"movenet: {error}", file=sys.stderr)
         else:
             self.snapshots.append(path)
+
+
+def annotated(step: Seen, threshold: float, *, mirrored: bool = False) -> Pixels:
+    """A frame with its people drawn; in the mirror, too, ids can be read."""
+    picture, poses = step.frame.image, step.poses
+    if mirrored:
+        picture = np.ascontiguousarray(picture[:, ::-1])
+        turned = poses.keypoints * (-1.0, 1.0) + (picture.shape[1], 0)
+        poses = replace(poses, keypoints=turned.astype(np.float32))
+    return poses.draw(picture, keypoint_threshold=threshold)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import torch
@@ -22,8 +23,8 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 _MIRROR = list(MIRROR)
-_CAUSAL_S = np.arange(1 - FRAMES, 1) / RATE  # the frames that a network sees, from the one it lifts
-_CENTRED_S = (np.arange(FRAMES) - FRAMES // 2) / RATE
+CAUSAL_S = np.arange(1 - FRAMES, 1) / RATE  # the frames that a network sees, from the one it lifts
+CENTRED_S = (np.arange(FRAMES) - FRAMES // 2) / RATE
 _AT_ONCE = 512  # people in a batch
 
 
@@ -54,6 +55,16 @@ class Network:
         turned = turned[:, _MIRROR] * torch.tensor([-1.0, 1.0, 1.0])
         uncertainty = (spread + other_spread[:, _MIRROR]) / 2
         return ((joints + turned) / 2).numpy(), uncertainty.numpy()
+
+
+@overload
+def lift(poses: Poses, *, height_m: float | None = None, level: bool = False) -> Bodies: ...  # type: ignore[overload-overlap]
+
+
+@overload
+def lift(
+    poses: Iterable[Poses], *, height_m: float | None = None, level: bool = False
+) -> list[Bodies]: ...
 
 
 def lift(
@@ -105,7 +116,7 @@ class Lifter:
         known = [row for row in range(len(ids)) if scores[row].any()]
         bodies = unknown(poses)
         if known:
-            windows = [self._histories[ids[row]].before(_CAUSAL_S) for row in known]
+            windows = [self._histories[ids[row]].before(CAUSAL_S) for row in known]
             joints, spread = self._network(*map(np.stack, zip(*windows, strict=True)))
             for row, own, unsure in zip(known, joints, spread, strict=True):
                 bones = self._bones.setdefault(ids[row], RunningBones())
@@ -208,7 +219,7 @@ def _clip(clip: Sequence[Poses]) -> list[Bodies]:
         known: NDArray[np.bool_] = np.logical_or.reduce(scores > 0, axis=1)
         if not known.any():
             continue
-        around = times[known, None] + _CENTRED_S
+        around = times[known, None] + CENTRED_S
         joints, spread = network(*sampled(times, points, scores, around))
         joints = fitted(joints, bone_lengths(joints, spread), spread)
         there = [rows[place] for place in known.nonzero()[0]]
