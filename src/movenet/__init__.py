@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from movenet.decode import Heads
     from movenet.estimator import PoseEstimator
     from movenet.frame import Frame
+    from movenet.lifting.bodies import Bodies
+    from movenet.lifting.lifter import Lifter, lift
     from movenet.model import MoveNet
     from movenet.pipeline import track, track_many
     from movenet.pose_tracker import PoseTracker
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Bodies",
     "CropRegion",
     "EngineError",
     "Frame",
     "Heads",
     "ImageError",
+    "Lifter",
     "MoveNet",
     "MoveNetError",
     "PoseEstimator",
@@ -42,6 +46,7 @@ __all__ = [
     "decode",
     "images",
     "keypoints",
+    "lift",
     "load",
     "track",
     "track_many",
@@ -49,9 +54,11 @@ __all__ = [
 
 # Where each lazy name lives; an empty name is the module itself.
 _HOMES = {
+    "Bodies": "lifting.bodies",
     "CropRegion": "crop",
     "Frame": "frame",
     "Heads": "decode",
+    "Lifter": "lifting.lifter",
     "MoveNet": "model",
     "PoseEstimator": "estimator",
     "PoseTracker": "pose_tracker",
@@ -59,6 +66,7 @@ _HOMES = {
     "decode": "decode",
     "images": "images",
     "keypoints": "keypoints",
+    "lift": "lifting.lifter",
     "track": "pipeline",
     "track_many": "pipeline",
 }

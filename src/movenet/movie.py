@@ -60,10 +60,13 @@ CONTAINER = {
     "max_interleave_delta": "1000000",  # how long frames wait for sound; a kill loses them
     "flush_packets": "1",
 }
-# Of a frame of 1280x720, in processor time: ultrafast 4 ms, superfast 7, veryfast 9, faster 17;
-# in bytes 3.4 : 2 : 1 : 1.2. The offset is for thin coloured lines: a quarter less error of their
+# Of a frame of 1280x720, in processor time: ultrafast 4 ms, superfast 7, veryfast 8, faster 13;
+# in bytes 2.4 : 2 : 1 : 0.9. The offset is for thin coloured lines: a quarter less error of their
 # colour for a tenth more bytes, where crf 18 takes a third more for less.
-ENCODER = {"preset": "veryfast", "crf": "20", "x264-params": "chroma-qp-offset=-4"}
+# No B-frames: FFmpeg takes the end of a movie from its last fragment alone, which may hold no more
+# than a B-frame that is shown before the last frame; the edit list then cuts the last frame off.
+# That costs 0 to 45 % more bytes, and saves up to a fifth of the time.
+ENCODER = {"preset": "veryfast", "crf": "20", "bf": "0", "x264-params": "chroma-qp-offset=-4"}
 THREADS = 2
 
 

@@ -218,7 +218,7 @@ def two_passes(
     if offline:
         from movenet.offline import smoothed  # scipy.signal takes half a second
 
-        threshold = tracker.estimator.keypoint_threshold
+        threshold = tracker.keypoint_threshold
         with tracker.stopwatch("smooth"):
             steady = smoothed([each.poses for each in kept], keypoint_threshold=threshold)
         for each, poses in zip(kept, steady, strict=True):

@@ -15,7 +15,7 @@ from movenet.estimator import PoseEstimator
 from movenet.follower import Crop, Follower
 from movenet.frame import Frame
 from movenet.images import Picture
-from movenet.poses import KEYPOINT_THRESHOLD, Poses
+from movenet.poses import KEYPOINT_THRESHOLD, SPANNING, Poses, extent
 from movenet.recovery import joined, recovered
 from movenet.smoothing import Smoother
 from movenet.stopwatch import Stopwatch
@@ -91,6 +91,7 @@ class PoseTracker:
         if not 0 <= self.born <= 1:
             raise ValueError(f"person_threshold must be from 0 to 1, not {person_threshold}")
         self.crop, self.similarity, self.smooth = crop, similarity, smooth
+        self.keypoint_threshold = keypoint_threshold
         self.target = None if target is None else parse(target)
         spec = specs.find(model) if isinstance(model, str) else model.spec
         if finder is not None and (spec.people > 1 or specs.find(finder).people == 1):
@@ -112,6 +113,7 @@ class PoseTracker:
             self.estimator.tilings = 0  # parts of a frame make doubles, and those make ids
         else:
             self.estimator.confidence = None  # learnt from whole pictures, not from crops
+            self.estimator.keypoint_threshold = SPANNING  # of boxes: ids do not hang on the other
         self.finder = None
         if finder is not None:
             self.finder = PoseEstimator(
@@ -148,7 +150,7 @@ class PoseTracker:
         estimator, smoother = self.estimator, None
         if self.smooth != "none":
             mode: Literal["body", "google"] = "google" if self.smooth == "google" else "body"
-            smoother = Smoother(mode, keypoint_threshold=estimator.keypoint_threshold)
+            smoother = Smoother(mode, keypoint_threshold=self.keypoint_threshold)
         tracker = Tracker(self.similarity, born=self.born)
         aim = Aim(self.target if estimator.several else None)
         return Memory(tracker, aim, self._follower(), smoother, nobody((1, 1)))
@@ -218,13 +220,13 @@ class PoseTracker:
             self._go_on(poses, memory)
         with self.stopwatch("smooth"):
             return [
-                memory.smoother(poses) if memory.smoother else poses
-                for poses, memory in zip(known, memories, strict=True)
+                memory.smoother(memory.raw) if memory.smoother else memory.raw
+                for memory in memories
             ]
 
     def _go_on(self, poses: Poses, memory: Memory) -> None:
-        """Where one person is looked for next."""
-        memory.raw = poses
+        """What is shown, and where one person is looked for next."""
+        memory.raw = poses if self.estimator.several else self._boxed(poses)
         if len(poses):
             memory.box = poses.boxes[0]
         if memory.follower is None:
@@ -233,6 +235,11 @@ class PoseTracker:
             memory.follower.reset()  # the finder sees the whole picture
         else:
             memory.follower.update(poses)
+
+    def _boxed(self, poses: Poses) -> Poses:
+        """One person with the box that is shown."""
+        boxes = extent(poses.keypoints, poses.keypoint_scores, self.keypoint_threshold)
+        return replace(poses, boxes=boxes)
 
     def _followed(self, pictures: Sequence[Pixels], memories: Sequence[Memory]) -> list[Poses]:
         """One person a picture, where the follower says or the finder has found them."""

@@ -30,6 +30,7 @@ MAX_AGE_S = 1.0
 LEAST_ALIKE = {"oks": 0.2, "iou": 0.15}
 CONFIDENT = 0.3  # keypoints over it are compared
 LEAST_COMMON = 4  # keypoints that both have, or their boxes are compared
+DOUBTED = 0.5  # of the score of somebody who is missing, beside who was seen
 
 # How people move, in lengths of their boxes' longer sides: how much a speed (a second) changes in a
 # second, how well a box is measured, and how fast somebody may be who is seen first.
@@ -55,7 +56,7 @@ class Track:
     id: int
     keypoints: Floats  # (17, 2) px, less the middle of the box
     scores: NDArray[np.float32]  # (17,)
-    score: float  # of the person
+    score: float  # of the person, by the first look
     sides: Floats  # (2,) of the box, px
     middle: Floats  # (2,) px, at `now_s`
     velocity: Floats  # (2,) px a second
@@ -89,7 +90,7 @@ class Track:
         self.velocity = self.velocity + gain[1] * apart
         self.spread = self.spread - np.outer(gain, self.spread[0])
         self.keypoints = poses.keypoints[person] - middle
-        self.scores, self.score = poses.keypoint_scores[person], float(poses.scores[person])
+        self.scores = poses.keypoint_scores[person]
         self.sides, self.seen_s, self.here = sides, self.now_s, True
 
 
@@ -135,6 +136,7 @@ class Tracker:
             track.move(time_s, poses.image_size)
         for row, person in self._pairs(poses):
             self._see(self.tracks[row], poses, person)
+            self.tracks[row].score = float(poses.scores[person])
             ids[person] = self.tracks[row].id
         for track in self.tracks:
             if track.here and track.id not in ids:
@@ -148,7 +150,7 @@ class Tracker:
     def missing(self, poses: Poses) -> Poses:
         """Those who are not seen in this frame, of `poses`, where they should be by now.
 
-        Their score is half of what it was, so that of two alike the one who was seen stays.
+        Their score is `DOUBTED` of what it was, so that of two alike the one who was seen stays.
         """
         gone = [track for track in self.tracks if not track.here]
         points = [track.middle + track.keypoints for track in gone]
@@ -158,14 +160,14 @@ class Tracker:
             np.array(scores).reshape(-1, 17),
             image_size=poses.image_size,
             boxes=np.array([track.box for track in gone]).reshape(-1, 4),
-            scores=[track.score / 2 for track in gone],
+            scores=[DOUBTED * track.score for track in gone],
             ids=[track.id for track in gone],
             frame_index=poses.frame_index,
             timestamp_s=poses.timestamp_s,
         )
 
     def recover(self, poses: Poses) -> None:
-        """Those of `missing` that were seen after all, as they were seen."""
+        """Those of `missing` that were seen after all, where they were seen."""
         assert poses.ids is not None
         by_id = {track.id: track for track in self.tracks}
         for person, number in enumerate(poses.ids.tolist()):
@@ -202,13 +204,14 @@ class Tracker:
     def _alike(self, poses: Poses) -> Floats:
         """(T, P) of tracks and people, 0..1."""
         boxes = np.stack([track.box for track in self.tracks])
-        overlap = oks.iou(boxes, poses.boxes)
+        theirs = np.stack([solid(box) for box in poses.boxes])
+        overlap = oks.iou(boxes, theirs)
         if self.similarity == "iou":
             return overlap
         seen = np.stack([track.scores for track in self.tracks]) > CONFIDENT
         common = seen[:, None] & (poses.keypoint_scores > CONFIDENT)  # (T, P, 17)
         points = np.stack([track.middle + track.keypoints for track in self.tracks])
-        areas = np.maximum(oks.areas_of(boxes)[:, None], oks.areas_of(poses.boxes))
+        areas = np.maximum(oks.areas_of(boxes)[:, None], oks.areas_of(theirs))
         alike = oks.oks(points, poses.keypoints, areas, common)
         return np.maximum(np.where(common.sum(2) >= LEAST_COMMON, alike, 0.0), overlap)
 
@@ -241,6 +244,12 @@ class Tracker:
         )
         self.events.append(Event("new", number))
         return number
+
+
+def solid(box: NDArray[np.floating]) -> Floats:
+    """A box (4,) with sides of at least a pixel: one of a single point has no area."""
+    middle, sides = middle_of(box)
+    return np.concatenate([middle - sides / 2, middle + sides / 2])
 
 
 def middle_of(box: NDArray[np.floating]) -> tuple[Floats, Floats]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 Floats = NDArray[np.float64]
+TURNS = ("rx", "ry", "rz")
 
 
 class MotionError(Exception):
@@ -23,7 +24,7 @@ class Bone:
 
     vector: Floats  # (3,) at rest, in the global frame
     axes: Floats  # (3, 3) of its own frame at rest
-    freedom: tuple[str, ...]  # of "rx", "ry", "rz", in the order of the motion's numbers
+    freedom: tuple[str, ...]  # of TURNS, in the order of the motion's numbers
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def _parents(lines: list[str], bones: Set[str], name: str) -> dict[str, str]:
             raise MotionError(f"{name}: the hierarchy names {min(unknown)}, which is no bone")
         if parent not in {"root", *parents}:
             raise MotionError(f"{name}: the hierarchy has {parent} before its parent")
+        if again := parents.keys() & set(children):
+            raise MotionError(f"{name}: the hierarchy has {min(again)} twice")
         parents |= dict.fromkeys(children, parent)
     if lost := bones - parents.keys():
         raise MotionError(f"{name}: the hierarchy lacks {min(lost)}")
@@ -83,7 +86,7 @@ def read_amc(text: str, skeleton: Acclaim, name: str) -> tuple[dict[str, Floats]
             raise MotionError(f"{name}: {bone} is missing or cut short in a frame") from error
         if numbers[bone].shape != (len(frames), count):
             raise MotionError(f"{name}: {bone} has not its {count} numbers in every frame")
-    turns = {"root": _turn(("rx", "ry", "rz"), numbers["root"][:, 3:])}
+    turns = {"root": _turn(TURNS, numbers["root"][:, 3:])}
     for bone, parent in skeleton.parents.items():
         turns[bone] = turns[parent]
         if bone in numbers:
@@ -107,7 +110,7 @@ def _sections(text: str) -> dict[str, list[str]]:
     lines: list[str] = []
     for line in (line.split("#")[0].strip() for line in text.splitlines()):
         if line.startswith(":"):
-            lines = sections.setdefault(line[1:].split()[0].lower(), [])
+            lines = sections.setdefault(line[1:].partition(" ")[0].lower(), [])
         elif line:
             lines.append(line)
     return sections
@@ -129,7 +132,10 @@ def _bone(fields: dict[str, list[str]]) -> Bone:
     direction = np.array(fields["direction"], np.float64)
     angles = np.array(fields["axis"][:3], np.float64)
     axes = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
-    return Bone(direction * float(fields["length"][0]), axes, tuple(fields.get("dof", ())))
+    freedom = tuple(fields.get("dof", ()))
+    if unknown := set(freedom) - set(TURNS):
+        raise ValueError(f"dof {min(unknown)}")
+    return Bone(direction * float(fields["length"][0]), axes, freedom)
 
 
 def _counts(skeleton: Acclaim) -> dict[str, int]:
@@ -150,6 +156,8 @@ def _frames(text: str, name: str) -> Iterator[dict[str, list[str]]]:
             frame = {}
         elif frame is None:
             raise MotionError(f"{name}: numbers before the first frame; this is no AMC")
+        elif words[0] in frame:
+            raise MotionError(f"{name}: {words[0]} twice in a frame, or a frame without its number")
         else:
             frame[words[0]] = words[1:]
     if frame is not None:
@@ -160,6 +168,6 @@ def _turn(freedom: tuple[str, ...], degrees: Floats) -> Floats:
     """Rz Ry Rx of the angles that there are -> (T, 3, 3)."""
     angles = np.zeros((len(degrees), 3))
     for place, axis in enumerate(freedom):
-        angles[:, ("rx", "ry", "rz").index(axis)] = degrees[:, place]
+        angles[:, TURNS.index(axis)] = degrees[:, place]
     turn: Floats = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
     return turn

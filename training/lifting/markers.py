@@ -88,4 +88,5 @@ def _axes(joints: Tensor, side: str, joint: str) -> Tensor:
     upper = {"knee": "hip", "ankle": "knee", "elbow": "shoulder", "wrist": "elbow"}[joint]
     trunk = pelvis_axes(joints) if joint in ("knee", "ankle") else chest_axes(joints)
     along = joints[:, :, PLACE[f"{side}_{upper}"]] - joints[:, :, PLACE[f"{side}_{joint}"]]
-    return frame(trunk[..., 0], along)
+    axes = frame(along, -trunk[..., 0])  # along is kept, whichever way the limb points
+    return torch.stack((-axes[..., 1], axes[..., 0], axes[..., 2]), -1)

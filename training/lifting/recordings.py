@@ -6,6 +6,7 @@ The data obtained from mocap.cs.cmu.edu; the database was created with funding f
 import csv
 import json
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -106,18 +107,13 @@ def read_bvh(data: bytes, name: str, offsets: dict[str, list[float]]) -> tuple[F
 
     Raises MotionError where it cannot be read, or has not the joints of CMU's skeletons.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "motion.bvh"
-        path.write_bytes(data)
-        try:
-            motion = pybvh.read_bvh_file(path)
-        except (ValueError, IndexError, KeyError) as error:
-            raise MotionError(f"{name}: {error}") from error
+    motion = _parsed(data, name)
     root, local = motion.to_rotmat()
-    names = BVH_131 if "Chest2" in motion.node_index else BVH
-    if unknown := set(names.values()) - motion.node_index.keys():
+    known = {node.name for node in motion.nodes}
+    names = {**(BVH_131 if "Chest2" in known else BVH), "top": "EndSiteHead"}
+    if unknown := set(names.values()) - known:
         raise MotionError(f"{name}: no joint {min(unknown)}; this is no skeleton of CMU's")
-    if unknown := offsets.keys() - motion.node_index.keys():
+    if unknown := offsets.keys() - known:
         raise MotionError(f"{name}: no joint {min(unknown)}, whose offset is to be repaired")
     turns: dict[str, Floats] = {}
     places: dict[str, Floats] = {}
@@ -129,9 +125,21 @@ def read_bvh(data: bytes, name: str, offsets: dict[str, list[float]]) -> tuple[F
         if not node.is_end_site():
             turn = local[:, next(order)]
             turns[node.name] = turn if parent is None else turns[parent] @ turn
-    names = {**names, "top": "EndSiteHead"}
     joints = np.stack([places[names[joint]] for joint in JOINTS], axis=1)
     return joints * METRES, turns["Head"]
+
+
+def _parsed(data: bytes, name: str) -> pybvh.Bvh:
+    if data.count(b"{") != data.count(b"}"):  # the reader would hang joints on others
+        raise MotionError(f"{name}: a brace is missing; the file is cut short, or damaged")
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "loadtxt: input contained no data")
+        path = Path(folder) / "motion.bvh"
+        path.write_bytes(data)
+        try:
+            return pybvh.read_bvh_file(path)
+        except (ValueError, IndexError, KeyError) as error:
+            raise MotionError(f"{name}: {error}".replace(str(path), "the file")) from error
 
 
 def resampled(joints: Floats, head: Floats, rate: float) -> tuple[Floats, Floats]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lifting.bodies import Bodies, stature
-from lifting.cameras import Cameras
+from lifting.cameras import ANYWHERE, Cameras, Scene
 from lifting.markers import HIPS, points_of
 from lifting.sightings import Errors, exact, sighted
 from lifting.windows import Windows
@@ -26,12 +26,14 @@ class Batch(NamedTuple):
 class Simulation:
     """Batches without an end; the same seed gives the same ones."""
 
-    def __init__(self, windows: Windows, *, seed: int, errors: Errors | None) -> None:
+    def __init__(
+        self, windows: Windows, *, seed: int, errors: Errors | None, scene: Scene = ANYWHERE
+    ) -> None:
         """Without `errors` nothing is varied but the camera: for evaluation."""
         self._windows, self._errors = windows, errors
         self._numbers = np.random.default_rng(seed)
         self._random = torch.Generator().manual_seed(seed)
-        self._bodies, self._cameras = Bodies(self._random), Cameras(self._random)
+        self._bodies, self._cameras = Bodies(self._random), Cameras(self._random, scene)
 
     def batch(self, count: int) -> Batch:
         """`count` windows."""

@@ -10,10 +10,10 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from movenet import __version__
-from movenet.cli import benchmark, convert, eval, export, models, predict, track, verify
+from movenet.cli import benchmark, convert, eval, export, lift, models, predict, track, verify
 from movenet.errors import EngineError, MoveNetError
 
-VERBS = (predict, track, models, eval, verify, benchmark, export, convert)
+VERBS = (predict, track, lift, models, eval, verify, benchmark, export, convert)
 
 FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from movenet.cli.predict import counted
+from movenet.cli import predict
 from movenet.cli.view import S, View
 from movenet.errors import MoveNetError
 from movenet.frame import Frame
@@ -55,9 +55,9 @@ class Results(Generic[S]):
         self.threshold = args.threshold
         self.frames, self.ids, self.times_lost = 0, set[Any](), 0
         self.looked = 0  # frames that the tracker was handed
-        self.passes: list[tuple[str | None, Handed]] = [(None, self._counted)]
+        self.passes: list[tuple[str | None, Handed]] = [(None, self.counted)]
         if twice:
-            self.passes = [("looking", self._counted), ("writing", self._read)]
+            self.passes = [("looking", self.counted), ("writing", self._read)]
         self.stopwatch = Stopwatch()  # of what goes on beside the tracking
         self.made: list[Path] = []
         self.per_person: dict[Path, PerPerson] = {}
@@ -101,7 +101,7 @@ class Results(Generic[S]):
         self.ids.update(step.poses.ids.tolist())
         self.times_lost += sum(event.event == "lost" for event in step.events)
 
-    def _counted(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+    def counted(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """On their way to the tracker."""
         for frame in frames:
             self.looked += 1
@@ -156,8 +156,10 @@ class Results(Generic[S]):
         return "\n".join(lines)
 
     def _seen(self) -> str:
-        seen = f"{counted(self.frames, 'frame')}, {counted(len(self.ids), 'person')}"
-        return f"{seen}, lost {counted(self.times_lost, 'time')}"
+        seen = (
+            f"{predict.counted(self.frames, 'frame')}, {predict.counted(len(self.ids), 'person')}"
+        )
+        return f"{seen}, lost {predict.counted(self.times_lost, 'time')}"
 
 
 def sink(save: Path, source: "Source", *, name: str, stride: int) -> Movie | FrameFolder:

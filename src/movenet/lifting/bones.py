@@ -142,8 +142,10 @@ def _measured(joints: Reals, uncertainty: Reals) -> tuple[Doubles, Doubles]:
     lengths = np.linalg.norm(bones, axis=-1)
     along = np.maximum(np.linalg.norm(bones * _ERRORS, axis=-1), _SHORTEST)
     weights = (lengths / along) ** 2 / np.maximum(variance, _SHORTEST)
-    weights = np.where(np.isfinite(lengths * weights), weights, 0)
-    return lengths[:, _SIDES.T], weights[:, _SIDES.T]
+    weights = np.where(np.isfinite(lengths * weights), weights, 0)[:, _SIDES.T]
+    hips = weights[:, :, _KINDS[0]]
+    hips[:] = hips.mean(1, keepdims=True)  # one bone, seen from its two ends
+    return lengths[:, _SIDES.T], weights
 
 
 def _median(values: Doubles, weights: Doubles) -> Doubles:

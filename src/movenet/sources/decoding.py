@@ -31,6 +31,7 @@ _A_PACKET_IS_A_FRAME = {"h264", "hevc", "av1", "libdav1d", "vp9", "mjpeg", "pror
 # Formats whose header gives the length; that of others is estimated from what is there.
 _MP4, _MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"
 _SLACK_S = 0.5  # Matroska gives one length for all tracks
+_GIF_TRAILER, _GIF_PICTURE_END = b";", b"\0"  # GIF89a, sections 27 and 16
 
 VideoPacket: TypeAlias = "Packet[Any]"  # not subscriptable when it runs
 
@@ -75,8 +76,9 @@ class Decoding:
         self._ends = [Fraction(0), Fraction(0)]  # seconds, of the packets: the video's, all
         self.origin: int | None = None  # when the file's first frame is shown, in ticks
         self.tick_s = Fraction(1)  # of the file's timestamps
-        self.damaged = 0  # packets that could not be decoded
+        self.damaged: list[int | None] = []  # pts of packets that could not be decoded
         self.broken_off = False  # whether the file ends before it should
+        self.failed = False  # whether that is because it could not be read on
 
     def __iter__(self) -> Iterator[Decoded]:
         """The frames from the last keyframe at or before the start on, or all of them."""
@@ -95,6 +97,13 @@ class Decoding:
             for decoded in self._pass(keyframe, threads=1):
                 if last is None or decoded.index > last.index:
                     yield decoded
+
+    def damaged_before(self, end_s: float) -> int:
+        """How many packets of what is shown before `end_s` could not be decoded, so far."""
+        if self.origin is None:
+            return len(self.damaged)
+        shown = (None if pts is None else pts - self.origin for pts in self.damaged)
+        return sum(ticks is None or ticks * self.tick_s < end_s for ticks in shown)
 
     def _find(self, start: Callable[[Fraction], int]) -> _Keyframe:
         """The last keyframe at or before the start; `_FIRST` where it cannot be known.
@@ -157,14 +166,14 @@ class Decoding:
                     self._ends[0] = max(self._ends[0], end)
                     yield packet
         except av.FFmpegError:
-            self.broken_off = True
+            self.broken_off = self.failed = True
 
     def _decode(
         self, packets: Iterable[VideoPacket], stream: VideoStream, threads: int
     ) -> Iterator[av.VideoFrame]:
         """The frames as they come out, at last those that wait in the decoder."""
         sent = 0
-        for packet in self._without_stump(packets):
+        for packet in self._without_stump(packets, stream.codec_context.name):
             sent += 1
             yield from self._received_from(stream, packet, threads)
         yield from self._received_from(stream, None, threads)
@@ -181,21 +190,25 @@ class Decoding:
         except av.FFmpegError:
             if threads != 1:
                 raise _DamagedError from None
-            self.damaged += 1
+            self.damaged.append(None if packet is None else packet.pts)
             return []
         self._received += len(frames)
         return frames
 
-    def _without_stump(self, packets: Iterable[VideoPacket]) -> Iterator[VideoPacket]:
+    def _without_stump(self, packets: Iterable[VideoPacket], codec: str) -> Iterator[VideoPacket]:
         """All packets but a last one of which a part is missing."""
+        is_cut = _has_no_trailer if codec == "gif" else _is_corrupt
         held: VideoPacket | None = None
         for packet in packets:
             if held is not None:  # not the last; how MPEG-TS marks packets says little about them
                 yield held
-            held = packet if packet.is_corrupt else None
+            held = packet if is_cut(packet) else None
             if held is None:
                 yield packet
-        self.broken_off |= held is not None
+        if held is not None:
+            self.broken_off = True
+            if codec == "gif" and bytes(held).endswith(_GIF_PICTURE_END):
+                yield held
 
     def _ends_early(self, container: InputContainer, stream: VideoStream) -> bool:
         """Whether less was read than the header promises."""
@@ -221,6 +234,14 @@ def _last(
         if pts <= origin + ticks:
             return _Keyframe(packets, sum(origin <= other < pts for other in shown), pts)
     return _FIRST
+
+
+def _is_corrupt(packet: VideoPacket) -> bool:
+    return packet.is_corrupt
+
+
+def _has_no_trailer(packet: VideoPacket) -> bool:
+    return not bytes(packet).endswith(_GIF_TRAILER)
 
 
 def _is_from(keyframe: _Keyframe, frame: av.VideoFrame) -> bool:

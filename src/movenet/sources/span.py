@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -22,14 +23,16 @@ class Span:
 
     def __post_init__(self) -> None:
         """Check the numbers; NaN is refused too."""
-        if not 0 <= self.start_s < math.inf:
-            raise ValueError(f"start_s: expected seconds from 0 on, got {self.start_s}")
-        if self.end_s is not None and not self.end_s > self.start_s:
+        if not (isinstance(self.start_s, Real) and 0 <= self.start_s < math.inf):
+            raise ValueError(f"start_s: expected seconds from 0 on, got {self.start_s!r}")
+        if self.end_s is not None and not (
+            isinstance(self.end_s, Real) and self.end_s > self.start_s
+        ):
             raise ValueError(
-                f"end_s: expected more than start_s ({self.start_s}), got {self.end_s}"
+                f"end_s: expected more than start_s ({self.start_s}), got {self.end_s!r}"
             )
-        if self.stride < 1:
-            raise ValueError(f"stride: expected 1 or more, got {self.stride}")
+        if not (isinstance(self.stride, Integral) and self.stride >= 1):
+            raise ValueError(f"stride: expected a whole number from 1 on, got {self.stride!r}")
 
     def select(self, frames: Iterable[tuple[int, float, T]]) -> Iterator[tuple[int, float, T]]:
         """Those of (index, timestamp_s, anything) that are asked for; times must rise.

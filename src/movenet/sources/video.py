@@ -1,6 +1,8 @@
 """Video files, animated pictures, and addresses that end."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 
 import av
 from av.container import InputContainer
@@ -15,6 +17,14 @@ from movenet.sources.source import Source
 from movenet.sources.span import Span
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What a reading has given: index and time of its last frame, and where damage was hidden."""
+
+    last: tuple[int, float] | None = None
+    patched_s: list[float] = field(default_factory=list)
+
+
 class Video(Source):
     """The frames of a file, with the times at which a player would show them.
 
@@ -22,14 +32,20 @@ class Video(Source):
     also where the start lies in the middle (in a damaged file: among the frames that are whole).
 
     Damage does not end it: what can be decoded is given, and then a VideoError says what could
-    not. It also says where a file breaks off, and where there is no frame at all.
+    not, and how many frames the decoder has patched up. It also says where a file breaks off, and
+    where there is no frame at all. What comes behind the span's end is not judged.
     """
 
     live = False
 
-    def __init__(self, opened: Callable[[], Opened], name: str, span: Span) -> None:
-        """`opened` opens the file; it is asked once here, and again for every reading."""
-        self.name = name
+    def __init__(
+        self, opened: Callable[[], Opened], name: str, span: Span, *, is_remote: bool = False
+    ) -> None:
+        """`opened` opens the file; it is asked once here, and again for every reading.
+
+        is_remote: whether it is on a server.
+        """
+        self.name, self._is_remote = name, is_remote
         self._opened, self._span = opened, span
         self._closed = False
         container, stream = opened()
@@ -45,41 +61,66 @@ class Video(Source):
     def __iter__(self) -> Iterator[Frame]:
         """Read the file from its start, or from the span's."""
         convert = converter()
-        for index, timestamp_s, frame in self._span.select(self._timed()):
+        decoding, seen = Decoding(self._opened, start_s=self._span.start_s), _Seen()
+        for index, timestamp_s, frame in self._span.select(self._timed(decoding, seen)):
             if self._closed:
                 return
             yield Frame(convert(frame), index, timestamp_s)
+        if not self._closed:
+            self._judge(decoding, seen)
 
-    def _timed(self) -> Iterator[tuple[int, float, av.VideoFrame]]:
-        """The decoded frames with index and time; at their end VideoError for what is not well."""
-        decoding = Decoding(self._opened, start_s=self._span.start_s)
+    def _timed(
+        self, decoding: Decoding, seen: _Seen
+    ) -> Iterator[tuple[int, float, av.VideoFrame]]:
+        """The decoded frames with index and time, which are noted in `seen`."""
         clock: Clock | None = None
-        last = None
         for decoded, following in _with_next(decoding):
             if clock is None:
                 clock = Clock(decoding.tick_s, self.rate, decoding.origin)
-            last = decoded.index, clock.seconds(decoded.pts, following)
-            yield (*last, decoded.frame)
-        self._judge(decoding, last)
+            time_s = clock.seconds(decoded.pts, following)
+            seen.last = decoded.index, time_s
+            if decoded.frame.is_corrupt:
+                seen.patched_s.append(time_s)
+            yield decoded.index, time_s, decoded.frame
 
-    def _judge(self, decoding: Decoding, last: tuple[int, float] | None) -> None:
-        if last is None:
-            problem = "no frame in it can be decoded" if decoding.damaged else "no frames in it"
-            raise VideoError(f"{self.name}: {problem}; copy or download it again")
-        problems = []
-        if decoding.damaged:
-            left_out = "packet was" if decoding.damaged == 1 else "packets were"
-            problems.append(f"{decoding.damaged} damaged {left_out} left out")
-        if decoding.broken_off:
-            problems.append(f"it breaks off after frame {last[0]} at {last[1]:.2f} s")
-        if problems:
-            what = " and ".join(problems)
+    def _judge(self, decoding: Decoding, seen: _Seen) -> None:
+        """VideoError for what is not well in what was asked for."""
+        if seen.last is None:
+            raise VideoError(f"{self.name}: {self._why_nothing(decoding)}")
+        what = " and ".join(self._damage(decoding, seen.last, seen.patched_s))
+        if what:
             raise VideoError(f"{self.name}: {what}; the rest is done, copy or download it again")
-        if last[1] < self._span.start_s:
-            problem = f"its last frame is at {last[1]:.2f} s, before the start"
+        last_s = seen.last[1]
+        if last_s < self._span.start_s:
+            problem = f"its last frame is at {last_s:.2f} s, before the start"
             raise VideoError(
                 f"{self.name}: {problem} at {self._span.start_s:g} s; choose an earlier start"
             )
+
+    def _why_nothing(self, decoding: Decoding) -> str:
+        if decoding.damaged:
+            return "no frame in it can be decoded; copy or download it again"
+        if self._is_remote and decoding.failed:
+            why = "as where the server cannot seek and the index is at the end"
+            return f"no frame in it can be read, {why}; download it and name the file"
+        return "no frames in it; copy or download it again"
+
+    def _damage(
+        self, decoding: Decoding, last: tuple[int, float], patched_s: list[float]
+    ) -> Iterator[str]:
+        """What is damaged before the span's end, kind by kind."""
+        end_s = math.inf if self._span.end_s is None else self._span.end_s
+        left_out = decoding.damaged_before(end_s)
+        if left_out:
+            were = "packet was" if left_out == 1 else "packets were"
+            yield f"{left_out} damaged {were} left out"
+        patched_s = [time_s for time_s in patched_s if time_s < end_s]
+        if patched_s:
+            were = "frame was patched up," if len(patched_s) == 1 else "frames were patched up, from"
+            at = f"at {patched_s[0]:.2f} s"
+            yield f"{len(patched_s)} damaged {were} {at}"
+        if decoding.broken_off and last[1] < end_s:  # a decoder reads on behind the end
+            yield f"it breaks off after frame {last[0]} at {last[1]:.2f} s"
 
     def reopen(self) -> InputContainer:
         """The file once more, for its sound; it is the caller's to close."""

@@ -1,0 +1,75 @@
+"""The annotated picture and the bodies side by side, in files and in the window."""
+
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from movenet.cli.lifted import Lifted, told
+from movenet.cli.view import View, annotated
+from movenet.view3d import View3D, beside
+
+Pixels = NDArray[np.uint8]
+
+SIDES = (0, 90)  # azimuths, in degrees, from which the bodies of a picture are shown
+ARROWS = {"left": (-15, 0), "right": (15, 0), "up": (0, 10), "down": (0, -10)}  # degrees
+_MIRRORED = np.array([-1, 1, 1], np.float32)
+
+
+class Pair:
+    """Draws a frame, and beside it its bodies at the same height. One object a stream."""
+
+    def __init__(self, *, keypoint_threshold: float, stills: bool) -> None:
+        """`stills` have nothing to do with each other, and are seen from two sides."""
+        self._threshold, self._stills = keypoint_threshold, stills
+        self._views = [View3D((2, 2), azimuth_deg=angle) for angle in SIDES[: 1 + stills]]
+
+    def turn(self, azimuth_deg: float, elevation_deg: float) -> None:
+        """Look from elsewhere."""
+        for view in self._views:
+            view.turn(azimuth_deg, elevation_deg)
+
+    def draw(self, step: Lifted, *, mirrored: bool = False) -> Pixels:
+        """A new picture (H, W, 3) uint8 RGB; mirrored, the bodies are too."""
+        height, width = step.frame.image.shape[:2]
+        size = max(2, height), max(2, min(height, width))
+        across = step.poses.boxes[:, [0, 2]].sum(1) * (-1 if mirrored else 1)
+        bodies = told(step.bodies)[np.argsort(across)]  # in the row as in the picture
+        if mirrored:
+            bodies = replace(bodies, joints=bodies.joints * _MIRRORED)
+        drawn = annotated(step, self._threshold, mirrored=mirrored)
+        if self._stills:  # nobody keeps a place from one picture to the next
+            self._views = [
+                View3D(size, azimuth_deg=view.azimuth_deg, elevation_deg=view.elevation_deg)
+                for view in self._views
+            ]
+        for view in self._views:
+            view.size = size
+            drawn = beside(drawn, view.draw(bodies))
+        return drawn
+
+
+class LiftedView(View[Lifted]):
+    """The keys of `View`, and the arrow keys, which turn the bodies."""
+
+    KEYS: ClassVar[tuple[str, ...]] = (*View.KEYS, *ARROWS)
+
+    def __init__(
+        self, *, keypoint_threshold: float, mirrored: bool, live: bool, stills: bool
+    ) -> None:
+        """As in `View`."""
+        super().__init__(
+            keypoint_threshold=keypoint_threshold, mirrored=mirrored, live=live, stills=stills
+        )
+        self._pair = Pair(keypoint_threshold=keypoint_threshold, stills=stills)
+
+    def _obey(self, key: str | None) -> Pixels | None:
+        if key in ARROWS:
+            self._pair.turn(*ARROWS[key])
+            return self._drawn()
+        return super()._obey(key)
+
+    def _drawn(self) -> Pixels:
+        assert self._shown is not None
+        return self._pair.draw(self._shown, mirrored=self.mirrored)
