@@ -13,11 +13,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from movenet import keypoints
 from movenet.lifting import files, lifter
 from movenet.lifting.bodies import HEIGHTS, METRES, Bodies
+from movenet.lifting.engines.torch import TorchEngine
 from movenet.lifting.gravity import Gravity, upright
 from movenet.lifting.history import KEPT_S, History, sampled
 from movenet.lifting.joints import INDEX, LIMB_ENDS, MIRROR, NAMES
 from movenet.lifting.lifter import Lifter, Network, lift, normalised
-from movenet.lifting.network import FRAMES, RATE, LiftingNetwork
+from movenet.lifting.network import LiftingNetwork
+from movenet.lifting.specs import FRAMES, RATE
 from movenet.poses import Poses
 
 PICTURE = (480, 640)
@@ -28,11 +30,11 @@ REFUSED = [0, 0.0, -1.78, float("nan"), float("inf"), -float("inf")]
 def _random_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small networks with random weights, the same ones each time."""
 
-    def load(kind: str, path: object = None) -> LiftingNetwork:
+    def select(kind: str, engine: object) -> TorchEngine:
         torch.manual_seed(sorted(files.NETWORKS).index(kind))
-        return LiftingNetwork(**{**files.NETWORKS[kind], "width": 48}).eval()
+        return TorchEngine(kind, LiftingNetwork(**{**files.NETWORKS[kind], "width": 48}).eval())
 
-    monkeypatch.setattr(files, "load", load)
+    monkeypatch.setattr(lifter, "select_engine", select)
 
 
 class Watched:
@@ -40,7 +42,7 @@ class Watched:
 
     seen: list[tuple[np.ndarray, np.ndarray]]
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, engine: object) -> None:
         Watched.seen = []
 
     def __call__(self, points: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -169,10 +171,11 @@ def test_a_history_is_the_last_second() -> None:
     assert_allclose(frames_of(history), history.last_s + np.linspace(-0.9, 0, 10), atol=1e-4)
     assert history.last_s == pytest.approx(5999 / 60)
     assert len(history._times) < 64
-    slow = History()
-    for frame in range(5):
-        remember(slow, frame * 3.0, frame)
-    assert_allclose(frames_of(slow), 4 + np.linspace(-0.9, 0, 10) / 3, atol=1e-5)
+    for step in (3.0, 0.7):
+        slow = History()
+        for frame in range(5):
+            remember(slow, frame * step, frame)
+        assert_allclose(frames_of(slow), 4 + np.linspace(-0.9, 0, 10) / step, atol=1e-5)
 
 
 @pytest.mark.parametrize("later", [5.0, 4.99, -100.0])
@@ -243,6 +246,19 @@ def test_a_clip_s_windows_are_27_frames_of_30_hz_around_each(
     at = at.clip(times[0], times[-1])
     expected = np.stack([[normalised(poses(person(0, t)))[0][0] for t in row] for row in at])
     assert_allclose(points, expected, atol=1e-5)
+
+
+def test_a_clip_s_windows_are_around_the_frames_where_somebody_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lifter, "Network", Watched)
+    frames = clip(9)
+    for row in (0, 4, 5):
+        frames[row] = replace(frames[row], keypoint_scores=np.zeros((1, 17), np.float32))
+    lift(frames)
+    ((points, _),) = Watched.seen
+    there = [normalised(frames[row])[0][0] for row in (1, 2, 3, 6, 7, 8)]
+    assert_allclose(points[:, FRAMES // 2], there, atol=1e-6)
 
 
 # Live

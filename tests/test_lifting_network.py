@@ -99,6 +99,19 @@ def test_three_frames_are_joined_around_the_one_that_counts() -> None:
         assert torch.equal(join(states), states[:, kept::3])
 
 
+@pytest.mark.parametrize("kind", ["causal", "centred"])
+def test_beside_the_joins_stands_the_frame_that_counts(kind: str) -> None:
+    """Where the joins say nothing, no other frame has a say."""
+    lifting = made(kind)
+    for join in lifting.joins:
+        for parameter in (*join.join.parameters(), *join.block.outer.parameters()):
+            torch.nn.init.zeros_(parameter)
+    keypoints, scores = seen(kind)
+    other, _ = seen(kind, seed=1)
+    other[:, lifting.reference] = keypoints[:, lifting.reference]
+    close(lifting(other, scores).joints, lifting(keypoints, scores).joints, 1e-6)
+
+
 def test_a_residual_is_beside_the_identity() -> None:
     block, state = Residual(6), drawn(2, 5, 6)
     expected = state + block.outer(torch.relu(block.inner(block.norm(state))))
@@ -125,7 +138,7 @@ def camera(seed: int, count: int = 5) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 def raw_of(depth: Tensor, shift: Tensor, scale: Tensor, steepness: Tensor) -> Tensor:
     """What the head would have to say: (N, 20 + 40 + 20 + 2)."""
-    low, high = network._FLATTEST, network._STEEPEST
+    low, high = network.FLATTEST, network.STEEPEST
     share = (steepness - low) / (high - low)
     camera = torch.cat((scale.log(), share.logit()), 1)
     return torch.cat((depth, shift.flatten(1), torch.zeros_like(depth), camera), 1)

@@ -524,9 +524,9 @@ def test_the_pelvis_is_within_the_picture(scene: Scene) -> None:
     assert views.size.max(1).values.tolist() == [1.0] * 300
 
 
-def plain(elevation: float = 0.0) -> Cameras:
+def plain(elevation: float = 0.0, spread: float = 0.0) -> Cameras:
     """Cameras that look straight at people, from this high."""
-    straight = {"spread": 0.0, "rare": 0.0, "roll": 0.0, "askew": (0.0, 0.0)}
+    straight = {"spread": spread, "rare": 0.0, "roll": 0.0, "askew": (0.0, 0.0)}
     return Cameras(generator(), Scene(elevation=(elevation, 0.0), **straight))
 
 
@@ -555,6 +555,16 @@ def test_a_camera_that_stands_high_looks_down(elevation: float) -> None:
     _, y, z = (views.body[:, 1, middle[1]] - views.body[:, 1, middle[0]]).T
     assert_allclose(z, np.full(300, -tall * np.sin(np.radians(elevation))), atol=1e-5)
     assert_allclose(y, np.full(300, -tall * np.cos(np.radians(elevation))), atol=1e-5)
+
+
+def test_the_elevation_is_that_of_the_line_of_sight_wherever_people_stand() -> None:
+    """By hand: along the ray to the pelvis, an upright of 1 goes back by the sine."""
+    views = plain(30.0, spread=0.9).seen(standing(), 1, lean=False)
+    ray = rotations.unit(torch.tensor(pinholes(views)[1], dtype=torch.float32))
+    assert ray[:, :2].norm(dim=-1).max() > 0.3
+    trunk = views.body[:, 1, POINTS.index("head")] - views.body[:, 1, POINTS.index("spine")]
+    along = (rotations.unit(trunk) * ray).sum(-1)
+    assert_allclose(along, np.full(300, -0.5), atol=2e-3)
 
 
 def test_people_are_seen_from_all_around() -> None:

@@ -115,6 +115,46 @@ def test_a_file_stays_what_it_was_until_the_new_one_is_finished(kind: str, tmp_p
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_without_a_frame_nothing_is_made_and_nothing_changed(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "bodies.out"
+    with made(kind, path):
+        pass
+    assert os.listdir(tmp_path) == []
+    old = {path: "precious", tmp_path / "bodies.out.part": "of a run that was killed"}
+    for file, text in old.items():
+        file.write_text(text)
+    with made(kind, path) as writer:
+        assert {file: file.read_text() for file in old} == old
+    writer.close()
+    assert {file: file.read_text() for file in old} == old
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_old_file_is_gone_after_a_frame_with_somebody(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "bodies.out"
+    parts = [tmp_path / "bodies.out.part"] if kind in LATE else []
+    for file in (path, *parts):
+        file.write_text("an earlier run's " * 9999)
+    with made(kind, path) as writer:
+        writer.write(bodies(ids=(1,)))
+    assert os.listdir(tmp_path) == ["bodies.out"]
+    assert b"an earlier" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_to_write_on_when_it_is_closed_is_a_callers_mistake(kind: str, tmp_path: Path) -> None:
+    with made(kind, tmp_path / "bodies.out") as writer:
+        writer.write(bodies(0))
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    for frame in (bodies(1), bodies(1, ())):
+        with pytest.raises(ValueError, match=r"^this writer is closed; nothing can be written"):
+            writer.write(frame)
+    writer.close()
+    after = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert after == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_closing_again_changes_nothing(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "bodies.out"
     with made(kind, path) as writer:
@@ -236,6 +276,23 @@ def test_a_header_comes_first_and_every_line_reads_back(tmp_path: Path) -> None:
     again, found = read_json_lines(path)
     assert again == header
     assert [frame.to_dict() for frame in found] == [frame.to_dict() for frame in frames]
+
+
+def test_joints_that_are_not_known_are_null_each_by_itself(tmp_path: Path) -> None:
+    """As the earlier port's lifter leaves them: no face, and no uncertainty anywhere."""
+    frame, face = bodies(0, (3, 4)), range(5)
+    frame.joints[:, face], frame.uncertainty[:] = np.nan, np.nan
+    frame.uncertainty[:, face] = np.inf
+    frame.uncertainty[1, 7] = 0.25
+    path = written("json", tmp_path / "bodies.jsonl", [frame])
+    first, second = json.loads(path.read_text().splitlines()[1])["people"]
+    for person in (first, second):
+        assert [joint is None for joint in person["joints"]] == [True] * 5 + [False] * 16
+    assert first["uncertainty"] == [None] * 21
+    assert [value for value in second["uncertainty"] if value] == [0.25]
+    (back,) = read_json_lines(path)[1]
+    np.testing.assert_array_equal(back.joints, frame.joints)
+    np.testing.assert_array_equal(back.uncertainty, frame.uncertainty)
 
 
 def test_every_person_has_their_angles(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import clips
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -47,6 +48,13 @@ def frames_of(path: Path) -> list[Pixels]:
     with av.open(str(path)) as file:
         frames = file.decode(video=0)
         return [frame.to_ndarray(format="rgb24", src_colorspace="ITU709") for frame in frames]
+
+
+def opencv_count(path: Path) -> int:
+    shown, count = cv2.VideoCapture(str(path)), 0
+    while shown.read()[0]:
+        count += 1
+    return count
 
 
 def boxes_of(path: Path) -> list[str]:
@@ -93,6 +101,46 @@ def test_the_last_frame_has_a_nominal_length_or_that_of_the_one_before(
 
 def test_one_frame_is_a_movie(tmp_path: Path) -> None:
     assert times_of(write(tmp_path / "a.mp4", noise(1), [3.0])) == [0]
+
+
+def gradients(count: int) -> list[Pixels]:
+    """Pictures that move slowly: what an encoder would put frames between frames for."""
+    y, x = np.mgrid[:48, :64]
+    waves = [(x + 3 * i, y + 2 * i, x + y - 4 * i) for i in range(count)]
+    return [(127 + 110 * np.sin(np.stack(wave, 2) / 20)).astype(np.uint8) for wave in waves]
+
+
+def irregular(count: int) -> list[float]:
+    steps = np.random.default_rng(count).choice([0.02, 0.04, 0.3], count - 1)
+    return [0.0, *np.cumsum(steps).tolist()]
+
+
+WHOLE = [
+    *([i / 25 for i in range(count)] for count in (1, 2, 3, 25, 26, 27, 51, 52, 53, 77, 101, 102)),
+    *([i / 10 for i in range(count)] for count in (10, 11, 12, 13, 22, 32, 33)),
+    *(irregular(count) for count in (7, 9, 12, 14, 15, 23, 31, 40)),
+]
+
+
+@pytest.mark.parametrize("has_sound", [False, True])
+def test_movies_of_any_length_are_whole_to_the_end_of_the_last_frame(
+    tmp_path: Path, has_sound: bool
+) -> None:
+    frames = gradients(max(map(len, WHOLE)))
+    sound = clip(tmp_path / "sound.mkv", "aac", seconds=15.0) if has_sound else None
+    for times in WHOLE:
+        path, rate = tmp_path / "a.mp4", 10.0 if times[1:2] == [0.1] else 25.0
+        with Movie(path, rate=rate, sound=sound) as movie:
+            for frame, time in zip(frames, times, strict=False):
+                movie.write(frame, time)
+        np.testing.assert_allclose(times_of(path), times, atol=1e-4)
+        end = times[-1] + 1 / rate
+        with av.open(str(path)) as file:
+            video = file.streams.video[0]
+            assert float(video.duration * video.time_base) == pytest.approx(end, abs=1e-4)
+            longer = file.duration / av.time_base - end
+            assert -1e-4 < longer < (1024 / 48_000 if has_sound else 1e-4)  # a packet of AAC
+        assert opencv_count(path) == len(times)
 
 
 @pytest.mark.parametrize("second", [1.0, 0.9, 1 - 1e-6, float("nan")])
@@ -638,7 +686,9 @@ def test_the_sound_of_a_file_on_a_server_is_that_of_the_file(tmp_path: Path, nam
                 for frame in source:
                     movie.write(frame.image, frame.timestamp_s)
     assert_aligned(made[1], [flash - 0.76 for flash in FLASHES])
-    assert made[0].read_bytes() == made[1].read_bytes()
+    (here, heard), (there, got) = map(sound_of, made)
+    np.testing.assert_array_equal(there, here)
+    np.testing.assert_array_equal(got, heard)
 
 
 def test_sound_of_a_file_that_is_gone_from_its_server_is_named(tmp_path: Path) -> None:

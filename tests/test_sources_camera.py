@@ -71,7 +71,8 @@ def test_a_camera_is_asked_for_size_rate_and_a_short_buffer(fake):
         (cv2.CAP_PROP_BUFFERSIZE, 1),
     ]
     assert capture.released
-    open_source(1, camera_size=(640, 480), rate=60).close()
+    open_source(np.int64(1), camera_size=(640, 480), rate=60).close()
+    assert type(FakeCapture.last.device) is int
     assert FakeCapture.last.device == 1
     assert FakeCapture.last.properties[cv2.CAP_PROP_FRAME_WIDTH] == 640
     assert FakeCapture.last.properties[cv2.CAP_PROP_FPS] == 60

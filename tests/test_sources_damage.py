@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 from clips import SHORT_GOPS, expected, failing, read
+from PIL import Image
 
 IN_FRONT = {"movflags": "faststart"}  # the index of an MP4
 
@@ -100,6 +101,110 @@ def test_a_file_of_damage_only_is_one_line(tmp_path):
     )
 
 
+AGAIN = "copy or download it again"
+DONE = "the rest is done, copy or download it again"
+PATCHED_12 = f"1 damaged frame was patched up (at 0.48 s); {DONE}"
+
+
+def patched(path, *places):
+    """30 frames, in the middle of some of which a byte is changed."""
+    noise = np.random.default_rng(0).integers(-15, 16, (48, 64, 3))
+    pictures = [(grey + noise).astype(np.uint8) for grey in clips.greys(30)]
+    clips.write(path, pictures, options={"g": "1", "crf": "10"})
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as file:
+        packets = [(p.pos, p.size) for p in file.demux(video=0) if p.size]
+    for place in places:
+        start, size = packets[place]
+        data[start + size // 2] ^= 0xFF
+    path.write_bytes(data)
+    return path
+
+
+def test_frames_that_the_decoder_patches_up_are_given_and_counted(tmp_path):
+    frames, message = failing(patched(tmp_path / "a.mp4", 12))
+    assert [(i, t) for i, t, _ in frames] == [(i, t) for i, t, _ in expected(range(30))]
+    assert message == f"{tmp_path}/a.mp4: {PATCHED_12}"
+    frames, message = failing(patched(tmp_path / "b.mp4", 3, 20, 29))
+    assert len(frames) == 30
+    several = "3 damaged frames were patched up (the first at 0.12 s)"
+    assert message == f"{tmp_path}/b.mp4: {several}; {DONE}"
+
+
+def test_what_is_patched_up_and_what_is_left_out_are_counted_once(tmp_path):
+    path = patched(tmp_path / "a.mp4", 3, 20)
+    with av.open(str(path)) as file:
+        (start, size) = [(p.pos, p.size) for p in file.demux(video=0) if p.size][12]
+    data = bytearray(path.read_bytes())
+    data[start : start + size] = b"\xff" * size
+    path.write_bytes(data)
+    frames, message = failing(path)
+    assert len(frames) == 29
+    left_out = "1 damaged packet was left out"
+    several = "2 damaged frames were patched up (the first at 0.12 s)"
+    assert message == f"{path}: {left_out} and {several}; {DONE}"
+
+
+@pytest.mark.parametrize(("bframes", "broken"), [("0", 39), ("3", 31)])
+def test_damage_before_an_end_is_named_and_damage_behind_it_is_not(tmp_path, bframes, broken):
+    """A frame that no other one needs, with frames between others or without."""
+    path = clips.write(tmp_path / "a.mp4", clips.greys(50), options={"g": "10", "bf": bframes})
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as file:
+        packets = [(p.pts // p.duration, p.pos, p.size) for p in file.demux(video=0) if p.size]
+    (start, size) = next((start, size) for place, start, size in packets if place == broken)
+    data[start : start + size] = b"\xff" * size
+    path.write_bytes(data)
+    for end in range(broken - 4, broken + 1):
+        assert read(path, end_s=(end - 0.5) / 25) == expected(range(end))
+    for end in (broken + 1, broken + 2, 48):
+        frames, message = failing(path, end_s=(end - 0.5) / 25)
+        assert [place for _, _, place in frames] == [i for i in range(end) if i != broken]
+        assert message == f"{path}: 1 damaged packet was left out; {DONE}"
+
+
+def test_patched_frames_and_breaks_are_named_before_an_end_only(tmp_path):
+    path = patched(tmp_path / "a.mp4", 12)
+    assert len(read(path, end_s=0.47)) == 12
+    for end_s in (0.49, 1.0):
+        assert failing(path, end_s=end_s)[1] == f"{path}: {PATCHED_12}"
+    path = clips.write(tmp_path / "b.mp4", clips.greys(50), container_options=IN_FRONT)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert len(read(path, end_s=1.8)) == 45
+    assert "breaks off" in failing(path, end_s=10.0)[1]
+
+
+def gif(path):
+    clips.write(path, clips.greys(12), codec="gif", pixels="gray")
+    with av.open(str(path)) as file:
+        return path.read_bytes(), [p.size for p in file.demux(video=0) if p.size]
+
+
+def test_a_gif_without_its_end_is_broken_off(tmp_path):
+    path = tmp_path / "a.gif"
+    data, sizes = gif(path)
+    assert data.endswith(b"\0;")
+    fifth = sum(sizes[:5])
+    for cut, frames in ((fifth, 5), (fifth + sizes[5] // 2, 5), (len(data) - 1, 12)):
+        path.write_bytes(data[:cut])
+        last = f"after frame {frames - 1} at {(frames - 1) / 25:.2f} s"
+        assert failing(path) == (
+            expected(range(frames)),
+            f"{path}: it breaks off {last}; {DONE}",
+        )
+    path.write_bytes(data + b"\0\n")  # as some programs end it
+    assert read(path) == expected(range(12))
+
+
+def test_a_webp_that_is_cut_off_is_one_line(tmp_path):
+    path = tmp_path / "a.webp"
+    pictures = [Image.fromarray(picture) for picture in clips.greys(5)]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:])
+    path.write_bytes(path.read_bytes()[:-20])
+    problem = "damaged or cut off, no frame in it can be decoded"
+    assert failing(path) == ([], f"{path}: {problem}; {AGAIN}")
+
+
 def test_a_transport_stream_that_lost_a_packet_has_its_frames_all_the_same(tmp_path):
     noise = np.random.default_rng(0).integers(-15, 16, (48, 64, 3))
     pictures = [(grey + noise).astype(np.uint8) for grey in clips.greys(30)]
@@ -111,9 +216,10 @@ def test_a_transport_stream_that_lost_a_packet_has_its_frames_all_the_same(tmp_p
     ]
     del packets[begins[12] + 2]  # of several
     path.write_bytes(b"".join(packets))
-    frames = read(path)
+    frames, message = failing(path)
     assert [(i, t) for i, t, _ in frames] == [(i, t) for i, t, _ in expected(range(30))]
-    assert [i for i, _, place in frames if i != place] == [12]  # patched up by the decoder
+    assert [i for i, _, place in frames if i != place] == [12]
+    assert message == f"{path}: {PATCHED_12}"
 
 
 def test_a_recording_that_begins_between_keyframes_is_not_damaged(tmp_path):
@@ -156,6 +262,19 @@ def no_frames(path):
         file.start_encoding()
 
 
+def no_tracks(path):
+    with av.open(str(path), "w", format="mp4") as file:
+        video = file.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        file.start_encoding()
+
+
+def cut_in_the_index(path):
+    clips.write(path, clips.greys(10), container_options=IN_FRONT)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"trak") - 20])
+
+
 def without_index(path):
     clips.write(path, clips.greys(10))
     path.write_bytes(path.read_bytes().partition(b"moov")[0])
@@ -164,9 +283,6 @@ def without_index(path):
 def unknown_codec(path):
     clips.write(path, clips.greys(2))
     path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
-
-
-AGAIN = "copy or download it again"
 
 
 @pytest.mark.parametrize(
@@ -186,6 +302,12 @@ AGAIN = "copy or download it again"
         ("sound.mp4", only_sound, "there is only sound in it; check the file"),
         ("cover.m4a", music_with_a_cover, "there is only sound in it; check the file"),
         ("none.mp4", no_frames, f"no frames in it; {AGAIN}"),
+        ("tracks.mp4", no_tracks, f"no frames in it; {AGAIN}"),
+        (
+            "index.mp4",
+            cut_in_the_index,
+            f"its index (moov) is missing or broken, as when a recording is cut off; {AGAIN}",
+        ),
         (
             "cut.mp4",
             without_index,

@@ -17,16 +17,18 @@ from movenet.errors import VideoError
 from movenet.sources import open_source, stream
 
 RATE = 50  # frames a second
+IN_FRONT = {"movflags": "faststart"}  # the index of an MP4
 
 
 class Server:
     """Streams MPEG-TS over HTTP in real time: greys that begin anew with each connection."""
 
-    def __init__(self, port=0, *, frames=10**9):
+    def __init__(self, port=0, *, frames=10**9, hold=False):
+        """frames: of each connection, which then ends, or with `hold` stays open and silent."""
         self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}/live.ts"
-        self.frames, self.connections, self.alive = frames, [], True
+        self.frames, self.hold, self.connections, self.alive = frames, hold, [], True
         self.threads = [threading.Thread(target=self.accept)]
         self.threads[0].start()
 
@@ -57,6 +59,8 @@ class Server:
                     frame.pts = i
                     file.mux(video.encode(frame))
                     time.sleep(max(0.0, start + i / RATE - time.monotonic()))
+                while self.hold and self.alive:
+                    time.sleep(0.01)
 
     def kill(self):
         self.alive = False
@@ -98,6 +102,21 @@ def hasty(monkeypatch):
     monkeypatch.setattr(stream, "TIMEOUT_S", 3.0)
 
 
+def wait_for(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "10 s are over"
+        time.sleep(0.01)
+
+
+def soon(frames):
+    """The frames that come within 10 s."""
+    deadline = time.monotonic() + 10
+    for frame in frames:
+        assert time.monotonic() < deadline, "10 s are over"
+        yield frame
+
+
 def test_a_stream_is_live_and_its_newest_frame_is_taken(server):
     threads = threading.active_count()
     with open_source(server.address) as source:
@@ -124,22 +143,31 @@ def test_a_stream_that_breaks_comes_back_and_its_time_goes_on(server, caplog, mo
         before = [next(frames) for _ in range(3)][-1]
         begin = time.monotonic()
         server.kill()
-        while not caplog.messages:
-            time.sleep(0.01)
+        wait_for(lambda: caplog.messages)
         time.sleep(0.3)
         again = Server(server.port)
         back = f"{source.name}: the stream is back after "
-        after = next(f for f in frames if caplog.messages[-1].startswith(back))
+        after = next(f for f in soon(frames) if caplog.messages[-1].startswith(back))
         took = time.monotonic() - begin
         again.kill()
-        while caplog.messages[-1].startswith(back):
-            time.sleep(0.01)
+        wait_for(lambda: not caplog.messages[-1].startswith(back))
     assert after.index > before.index
     assert after.timestamp_s - before.timestamp_s == pytest.approx(took, abs=0.25)
     lost = f"{source.name}: the stream is lost, trying again in"
     assert caplog.messages[:2] == [f"{lost} 0.05 s", f"{lost} 0.1 s"]
     place = next(i for i, text in enumerate(caplog.messages) if text.startswith(back))
     assert caplog.messages[place + 1] == f"{lost} 0.05 s"
+
+
+def test_a_frame_does_not_wait_in_the_decoder_for_those_that_follow(monkeypatch):
+    monkeypatch.setattr(stream, "TIMEOUT_S", 0.5)
+    monkeypatch.setattr(stream, "FIRST_WAIT_S", 60.0)  # so that it gives up at once
+    server = Server(frames=40, hold=True)
+    places = []
+    with open_source(server.address) as source, pytest.raises(VideoError, match="given up"):
+        places.extend(clips.place_of(frame.image) for frame in source)
+    server.kill()
+    assert places[-1] == 39
 
 
 def test_the_waits_double_up_to_the_longest_and_then_it_gives_up(server, caplog, monkeypatch):
@@ -178,8 +206,7 @@ def test_closing_ends_the_wait_for_a_stream(server, monkeypatch, caplog):
         frames = iter(source)
         next(frames)
         server.kill()
-        while not caplog.messages:
-            time.sleep(0.01)
+        wait_for(lambda: caplog.messages)
         begin = time.monotonic()
     assert time.monotonic() - begin < 1
     assert threading.active_count() < threads
@@ -194,7 +221,7 @@ def test_a_stream_that_is_opened_and_not_read_is_closed(server):
 
 
 def test_a_video_file_on_a_server_is_a_video(tmp_path):
-    clips.write(tmp_path / "a.mp4", clips.greys(20), container_options={"movflags": "faststart"})
+    clips.write(tmp_path / "a.mp4", clips.greys(20), container_options=IN_FRONT)
     with clips.served(tmp_path) as address:
         with open_source(address + "a.mp4", start_s=0.2) as source:
             assert (source.live, source.rate, source.count) == (False, 25, 15)
@@ -249,6 +276,26 @@ def test_a_server_that_breaks_off_in_a_file_is_named(tmp_path, monkeypatch):
     last = f"after frame {len(frames) - 1} at {frames[-1][1]:.2f} s"
     problem = f"it breaks off {last}; the rest is done, copy or download it again"
     assert message == f"{address}a.ts: {problem}"
+
+
+def test_a_server_that_cannot_seek_in_a_file_is_named(tmp_path):
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (240, 320, 3), np.uint8) for _ in range(10)]
+    clips.write(tmp_path / "a.mp4", noise, options={"crf": "5"})  # more than FFmpeg keeps
+    with clips.served(tmp_path) as address:
+        assert clips.failing(address + "a.mp4") == (
+            [],
+            f"{address}a.mp4: no frame in it can be read, as where the server cannot seek and the"
+            " index is at the end; download it and name the file",
+        )
+
+
+def test_a_file_on_a_server_that_breaks_off_before_its_first_frame_has_none(tmp_path):
+    path = clips.write(tmp_path / "a.mp4", clips.greys(9), container_options=IN_FRONT)
+    path.write_bytes(path.read_bytes().partition(b"mdat")[0] + b"mdat")
+    with clips.served(tmp_path) as address:
+        problem = "no frames in it; copy or download it again"
+        assert clips.failing(address + "a.mp4") == ([], f"{address}a.mp4: {problem}")
 
 
 def test_an_address_that_cannot_be_opened_is_one_line_without_the_password(capfd):

@@ -141,6 +141,50 @@ def test_a_gif_keeps_its_durations_and_shows_white_where_it_is_transparent(tmp_p
     assert all((f.image[:, 20:] == 255).all() for f in frames)
 
 
+DURATIONS_MS = [100, 300, 50, 250]
+
+
+def webp(path):
+    """Four frames, whose left half is of a colour and whose right half is black, half covered."""
+    pictures = [Image.new("RGBA", (40, 30), (0, 0, 0, 128)) for _ in DURATIONS_MS]
+    for picture, colour in zip(pictures, ("red", "lime", "blue", "black"), strict=True):
+        picture.paste(colour, (0, 0, 20, 30))
+    pictures[0].save(
+        path, save_all=True, append_images=pictures[1:], duration=DURATIONS_MS, lossless=True
+    )
+    return path
+
+
+def test_an_animated_webp_is_a_video(tmp_path):
+    path = webp(tmp_path / "a.webp")
+    with open_source(path) as source:
+        assert (source.name, source.live, source.rate, source.count) == (str(path), False, 10, 4)
+        for _ in range(2):
+            frames = list(source)
+            assert [f.index for f in frames] == [0, 1, 2, 3]
+            assert [f.timestamp_s for f in frames] == pytest.approx([0.0, 0.1, 0.4, 0.45])
+            assert [f.image[9, 10].tolist() for f in frames] == [
+                *(np.eye(3) * 255).tolist(),
+                [0, 0, 0],
+            ]
+            assert all((f.image[:, 20:] == 127).all() for f in frames)
+            assert not any(np.shares_memory(a.image, b.image) for a, b in pairwise(frames))
+    with open_source(str(path), start_s=0.1, end_s=0.45) as source:
+        assert [(f.index, f.image[9, 10].argmax()) for f in source] == [(1, 1), (2, 2)]
+    with open_source(path) as source:
+        reading = iter(source)
+        next(reading)
+        source.close()
+        assert list(reading) == []
+
+
+def test_a_webp_of_one_picture_is_a_picture(tmp_path):
+    for mode in ("RGB", "RGBA"):  # which has the extended header that animations have, too
+        Image.new(mode, (40, 30)).save(tmp_path / "a.webp")
+        with open_source(tmp_path / "a.webp", rate=5) as source:
+            assert (source.rate, len(list(source))) == (5, 1)
+
+
 def test_transparent_video_is_laid_over_white(tmp_path):
     with av.open(str(tmp_path / "a.mov"), "w") as file:
         video = file.add_stream("qtrle", rate=25)
@@ -186,15 +230,42 @@ def test_nothing_is_read_after_the_end():
         ({"start_s": -1.0}, "start_s: expected seconds from 0 on, got -1.0"),
         ({"start_s": float("nan")}, "start_s: expected seconds from 0 on, got nan"),
         ({"start_s": 2.0, "end_s": 2.0}, "end_s: expected more than start_s (2.0), got 2.0"),
-        ({"stride": 0}, "stride: expected 1 or more, got 0"),
+        ({"start_s": "2"}, "start_s: expected seconds from 0 on, got '2'"),
+        ({"end_s": "3"}, "end_s: expected more than start_s (0.0), got '3'"),
+        ({"stride": 0}, "stride: expected a whole number from 1 on, got 0"),
+        ({"stride": 1.5}, "stride: expected a whole number from 1 on, got 1.5"),
+        ({"stride": "2"}, "stride: expected a whole number from 1 on, got '2'"),
         ({"rate": 0.0}, "rate: expected frames a second over 0, got 0.0"),
-        ({"camera_size": (0, 5)}, "camera_size: expected width and height from 1 on, got (0, 5)"),
+        ({"rate": float("inf")}, "rate: expected frames a second over 0, got inf"),
+        ({"rate": "5"}, "rate: expected frames a second over 0, got '5'"),
+        *(
+            (
+                {"camera_size": size},
+                f"camera_size: expected width and height from 1 on, got {size!r}",
+            )
+            for size in ((0, 5), "1280x720", (1, 2, 3), (1280.0, 720.0), 640)
+        ),
     ],
 )
 def test_numbers_that_cannot_be_are_refused(options, message):
     with pytest.raises(ValueError, match="expected") as caught:
         open_source("a.mp4", **options)
     assert str(caught.value) == message
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    path = clips.write(tmp_path / "a.mp4", clips.greys(20))
+    options = {"start_s": np.float32(0.2), "end_s": np.float64(0.5), "stride": np.int64(3)}
+    assert read(path, **options) == expected([5, 8, 11])
+
+
+@pytest.mark.parametrize("source", [True, np.True_, b"a.mp4", 1.0, None, ["a.mp4"]])
+def test_what_names_no_source_is_the_callers_mistake(source):
+    with pytest.raises(ValueError, match="source must be") as caught:
+        open_source(source)
+    assert str(caught.value) == (
+        f"source must be a path, an address or the number of a camera, not {source!r}"
+    )
 
 
 def test_a_start_after_the_end_of_the_clip_is_one_line(tmp_path):

@@ -2,57 +2,76 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import islice
-from os import PathLike
 
 from PIL import Image
 
 from movenet import images
-from movenet.errors import ImageError, VideoError
+from movenet.errors import VideoError
 from movenet.frame import Frame
 from movenet.sources.clock import Clock
 from movenet.sources.source import Source
 from movenet.sources.span import Span
 
-# WebP Container Specification (RFC 9649, 2.7): 12 bytes of "RIFF", size and "WEBP", then the chunks:
-# 4 bytes of name, 4 of the size of what follows, which is padded to an even one.
-_CHUNKS, _CHUNK_HEAD = 12, 8
-_ANIMATED = 0x02  # of the first byte of VP8X (2.7.1)
-_DURATION = slice(12, 15)  # of ANMF, in ms (2.7.1.1)
-_MILLISECOND = Fraction(1, 1000)
+# RFC 9649, 2.5 and 2.7: "RIFF", the size, then this, the chunk's size, and a byte with this flag.
+_KIND, _FLAGS, _ANIMATED = b"WEBPVP8X", 20, 0x02
+
+
+def is_animation(path: str) -> bool:
+    """Whether a file is an animated WebP; what cannot be read is none."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_FLAGS + 1)
+    except (OSError, ValueError):  # ValueError: a null character in the path
+        return False
+    return head[8:16] == _KIND and len(head) > _FLAGS and bool(head[_FLAGS] & _ANIMATED)
 
 
 class Animation(Source):
-    """The frames of an animated WebP, with their own times."""
+    """The frames of an animated WebP, with their own times.
+
+    `rate` is what the first frame's duration says.
+    """
 
     live = False
 
-    def __init__(self, path: str | PathLike[str], span: Span) -> None:
-        """Look at it; VideoError says why it cannot be read."""
+    def __init__(self, path: str, span: Span) -> None:
+        """Look at its first frame; VideoError says why it cannot be read."""
         self.name = images.name(path)
-        self._path, self._span, self._closed = path, span, False
-        durations = _durations(path)
-        total_s = sum(durations) / 1000
-        self.rate: float | None = len(durations) / total_s if total_s else None
-        self._ticks = [sum(durations[:i]) for i in range(len(durations))]
-        self.count: int | None = len(list(span.select(self._timed())))
+        self._path, self._span = path, span
+        self._closed = False
+        try:
+            with Image.open(path) as image:
+                image.load()
+                frames, duration_ms = image.n_frames, image.info["duration"]
+        except Exception as error:  # damaged bytes raise a dozen kinds
+            problem = "damaged or cut off, no frame in it can be decoded"
+            raise VideoError(f"{self.name}: {problem}; copy or download it again") from error
+        self._frames: int = frames
+        self.rate: float | None = 1000 / duration_ms if duration_ms else None
+        self.count: int | None = span.count(frames, self.rate) if self.rate else None
 
     def __iter__(self) -> Iterator[Frame]:
-        """Decode them, each when it is its turn; what cannot be decoded ends it."""
-        try:
-            with Image.open(self._path) as image:
-                for index, timestamp_s, _ in self._span.select(self._timed()):
-                    if self._closed:
-                        return
-                    image.seek(index)
-                    yield Frame(images.read(image), index, timestamp_s)
-        except (ImageError, OSError, EOFError) as error:
-            pass
+        """Decode it from its start, which the format asks for; what is not asked for is not given.
 
-    def _timed(self) -> Iterator[tuple[int, float, None]]:
-        clock = Clock(_MILLISECOND, self.rate, 0)
-        for index, ticks in enumerate(self._ticks):
-            yield index, clock.seconds(ticks), None
+        VideoError says after which frame it cannot be decoded any more.
+        """
+        with Image.open(self._path) as image:
+            for index, timestamp_s, _ in self._span.select(self._decoded(image)):
+                if self._closed:
+                    return
+                yield Frame(images.read(image), index, timestamp_s)
+
+    def _decoded(self, image: Image.Image) -> Iterator[tuple[int, float, None]]:
+        """Go through the frames: index and time of the one that `image` then is."""
+        clock = Clock(Fraction(1, 1000), self.rate, 0)
+        for index in range(self._frames):
+            try:
+                image.seek(index)
+                image.load()
+            except Exception as error:  # damaged bytes raise a dozen kinds
+                problem = f"it breaks off after frame {index - 1}; the rest is done"
+                raise VideoError(f"{self.name}: {problem}, copy or download it again") from error
+            yield index, clock.seconds(image.info["timestamp"]), None
 
     def close(self) -> None:
         """End every reading of it at the next frame."""

@@ -1,5 +1,7 @@
 """Opening what PyAV reads: files and addresses, with errors in one line."""
 
+import os
+import struct
 from typing import Any
 
 from movenet import images
@@ -44,8 +46,24 @@ def open_file(path: str) -> Opened:
         raise VideoError(f"{name}: {problem}; {_AGAIN}") from error
     if has_index and not container.streams.get():
         container.close()
+        problem = "no frames in it" if _is_empty(path) else problem
         raise VideoError(f"{name}: {problem}; {_AGAIN}")
     return container, video_of(container, name)
+
+
+def _is_empty(path: str) -> bool:
+    """Whether the index of an MP4 is whole and names no track. ISO/IEC 14496-12, 4.2 and 8.3."""
+    with open(path, "rb") as file:
+        size, position = file.seek(0, os.SEEK_END), 0
+        while position + 8 <= size:
+            file.seek(position)
+            length, kind = struct.unpack(">I4s", file.read(8))
+            if kind == b"moov":
+                return position + length <= size and b"trak" not in file.read(length - 8)
+            if length < 8:  # as long as the file, or over 4 GB: not an empty one
+                break
+            position += length
+    return False
 
 
 def open_address(address: str, name: str, *, timeout_s: float, options: dict[str, str]) -> Opened:

@@ -241,7 +241,8 @@ def _is_corrupt(packet: VideoPacket) -> bool:
 
 
 def _has_no_trailer(packet: VideoPacket) -> bool:
-    return not bytes(packet).endswith(_GIF_TRAILER)
+    """Whether it cannot be the last one of a GIF; some have blanks behind their end."""
+    return not bytes(packet).rstrip(b"\0\r\n ").endswith(_GIF_TRAILER)
 
 
 def _is_from(keyframe: _Keyframe, frame: av.VideoFrame) -> bool:

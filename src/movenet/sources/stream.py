@@ -109,8 +109,7 @@ class Stream(Source):
         except VideoError:
             return
         with container:
-            # threads for slices only: those for frames keep frames back
-            stream.thread_type = "SLICE"
+            # PyAV's own threads are for slices only: those for frames would keep frames back
             try:
                 for packet in container.demux(stream):
                     try:

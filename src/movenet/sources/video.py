@@ -69,9 +69,7 @@ class Video(Source):
         if not self._closed:
             self._judge(decoding, seen)
 
-    def _timed(
-        self, decoding: Decoding, seen: _Seen
-    ) -> Iterator[tuple[int, float, av.VideoFrame]]:
+    def _timed(self, decoding: Decoding, seen: _Seen) -> Iterator[tuple[int, float, av.VideoFrame]]:
         """The decoded frames with index and time, which are noted in `seen`."""
         clock: Clock | None = None
         for decoded, following in _with_next(decoding):
@@ -116,9 +114,12 @@ class Video(Source):
             yield f"{left_out} damaged {were} left out"
         patched_s = [time_s for time_s in patched_s if time_s < end_s]
         if patched_s:
-            were = "frame was patched up," if len(patched_s) == 1 else "frames were patched up, from"
-            at = f"at {patched_s[0]:.2f} s"
-            yield f"{len(patched_s)} damaged {were} {at}"
+            at, several = f"at {patched_s[0]:.2f} s", f"{len(patched_s)} damaged frames were"
+            yield (
+                f"1 damaged frame was patched up ({at})"
+                if len(patched_s) == 1
+                else f"{several} patched up (the first {at})"
+            )
         if decoding.broken_off and last[1] < end_s:  # a decoder reads on behind the end
             yield f"it breaks off after frame {last[0]} at {last[1]:.2f} s"
 
