@@ -16,7 +16,7 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 
 from movenet import weights
-from movenet.export.flatbuffer import File, Graph, Value
+from movenet.engines.flatbuffer import File, Graph, Value
 from movenet.export.litert_decode import one_person, several_people
 from movenet.export.litert_network import RELU6, Layers
 from movenet.model import STAGES, MoveNet

@@ -11,10 +11,9 @@ tracks need a score of 0.7 by default, which MultiPose's scores hardly reach, so
 with our 0.2. "Most of a grid" is the setting with the most IDF1 of all in GRID, chosen here, on
 this clip.
 
-Rows with a second look by Thunder are `PoseTracker` with `refine`: its first look goes to parts of
-a picture as well where MultiPose's six places are full, and somebody who is missing is looked for
-where they should be, so its boxes are more than the others had. Writes
-benchmarks/results/tracking.json.
+Rows with a second look by Thunder are `PoseTracker` with `refine`: the first look is the same, and
+somebody who is missing is looked for where they should be, so its boxes are more than the others
+had. Writes benchmarks/results/tracking.json.
 """
 
 import argparse

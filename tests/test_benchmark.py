@@ -463,7 +463,7 @@ def tflite(
     open_sides: bool = False,
 ) -> Path:
     """A small TFLite file: its outputs are full of the largest input value, over 255."""
-    from movenet.export.flatbuffer import File, Graph
+    from movenet.engines.flatbuffer import File, Graph
 
     file = File()
     graph = Graph(file)

@@ -1,5 +1,6 @@
 """`movenet lift`: what it prints, writes and returns."""
 
+import argparse
 import signal
 import subprocess
 import sys
@@ -112,7 +113,7 @@ def test_without_options_a_clip_gives_a_video_and_a_table(
     assert call(clip) == 0
     assert sorted(path.name for path in Path("lifted").iterdir()) == ["walk.csv", "walk.mp4"]
     out = capsys.readouterr().out
-    assert out.startswith("12 frames, 1 person, lost 0 times\nms a frame, looking: read ")
+    assert out.startswith("12 frames, 1 id, lost 0 times\nms a frame, looking: read ")
     assert f"made {Path('lifted/walk.csv')}, {Path('lifted/walk.mp4')}\n" in out
     table = pandas.read_csv("lifted/walk.csv")
     assert len(table) == FRAMES * 21
@@ -252,7 +253,7 @@ def test_nobody_is_a_result(capsys: pytest.CaptureFixture[str]) -> None:
     assert [len(each) for each in bodies_of("a.jsonl")] == [0, 0, 0]
     assert len(pandas.read_csv("a.csv")) == 0
     assert sorted(path.name for path in Path().glob("a.*")) == ["a.csv", "a.jsonl", "a.mp4"]
-    assert "3 frames, 0 people" in capsys.readouterr().out
+    assert "3 frames, 0 ids" in capsys.readouterr().out
     images.save(scene(), "empty.png")
     assert main(["lift", "empty.png"]) == 0
     assert images.read("lifted/empty.png").shape == (360, 640 + 2 * 360, 3)
@@ -313,14 +314,15 @@ def test_upright_says_where_gravity_cannot_be_estimated(
         (["TEXT"], 1, "text.png: not a picture in a known format"),
         (["missing.png"], 1, "missing.png: no such file"),
         (["CLIP", "PHOTO"], 2, "CLIP: is no picture; of videos, folders and cameras give one"),
-        (["CLIP", "--save", "a.png"], 1, "--save a.png: videos are saved as .mp4"),
-        (["PHOTO", "--save", "a.mp4"], 1, "--save a.mp4: pictures are saved as"),
-        (["PHOTO", "PHOTO", "--save", "a.png"], 1, "--save a.png: is one picture for 2"),
+        (["CLIP", "--save", "a.png"], 2, "--save a.png: videos are saved as .mp4"),
+        (["PHOTO", "--save", "a.mp4"], 2, "--save a.mp4: pictures are saved as"),
+        (["PHOTO", "PHOTO", "--save", "a.png"], 2, "--save a.png: is one picture for 2"),
         (["PHOTO", "--save", "PHOTO"], 1, "is what is read; name another file"),
         (["PHOTO", "--start", "1"], 2, "--stride, --rate: are for clips, and a picture is none"),
         (["PHOTO", "PHOTO", "--bvh", "a"], 2, "--bvh: is one movement, and pictures are none"),
-        (["CLIP", "--json", "a", "--csv", "a"], 1, "--csv a: is --json too; name another file"),
+        (["CLIP", "--json", "a", "--csv", "a"], 2, "--csv a: is --json too; name another file"),
         (["CLIP", "--json", "no/a.jsonl"], 1, "no/a.jsonl"),
+        (["PHOTO", "--camera-size", "9x9"], 2, "--camera-size: is asked of cameras, and a picture"),
         (["CLIP", "--end", "0"], 2, "--end 0: must be after --start 0"),
         (["CLIP", "--mirror", "--json", "a"], 2, "--mirror: does nothing without --show; add that"),
         (["CLIP", "--weights", "no.pth"], 1, "no.pth: cannot be read"),
@@ -374,7 +376,7 @@ def test_weights_of_the_earlier_port_lift_frame_by_frame(
     live: bool, clip: str, checkpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Video, "live", live)
-    more = ["--csv", "a.csv", "--parquet", "a.parquet", "--save", "a.mp4"]
+    more = ["--csv", "a.csv", "--parquet", "a.parquet", "--json", "a.jsonl", "--save", "a.mp4"]
     assert call(clip, "--weights", checkpoint, *more) == 0
     model = videopose.load(checkpoint)
     poses = poses_of(clip)
@@ -386,6 +388,23 @@ def test_weights_of_the_earlier_port_lift_frame_by_frame(
         assert np.isfinite(found[:, INDEX["head"]]).all()
         assert set(table["unit"]) == {"m"}
         assert table["uncertainty"].isna().all()
+    for each, joints in zip(bodies_of("a.jsonl"), wanted, strict=True):
+        np.testing.assert_allclose(each.joints[0], joints, atol=1e-3)
+        unknown = np.isnan(joints).any(-1)
+        np.testing.assert_array_equal(np.isnan(each.uncertainty[0]), ~unknown)
+        assert np.isinf(each.uncertainty[0, unknown]).all()
+
+
+def test_the_earlier_port_tells_no_uncertainty_but_of_joints_that_are_not_there(
+    checkpoint: str,
+) -> None:
+    lifting = lifted.Lifting(argparse.Namespace(height=None, upright=False, weights=checkpoint))
+    (poses,) = poses_of(CAMERA)
+    bodies = lifting.one(poses)
+    face = np.isnan(bodies.joints).any(-1)
+    assert face.sum() == 5
+    assert np.isinf(bodies.uncertainty[face]).all()
+    assert np.isnan(bodies.uncertainty[~face]).all()
 
 
 def test_a_body_of_the_earlier_port_is_drawn_in_full_colour(checkpoint: str, body: object) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas
 import pytest
 import tqdm
+from PIL import Image
 from pycocotools.coco import COCO
 from scenes import people, scene, walk
 
@@ -80,7 +81,7 @@ def test_without_options_a_clip_gives_a_video_and_a_table(
     assert main(["track", clip]) == 0
     assert sorted(path.name for path in Path("poses").iterdir()) == ["walk.csv", "walk.mp4"]
     out = capsys.readouterr().out
-    assert out.startswith("12 frames, 1 person, lost 0 times\nms a frame: read ")
+    assert out.startswith("12 frames, 1 id, lost 0 times\nms a frame: read ")
     assert "refine" in out
     assert f"made {Path('poses/walk.csv')}, {Path('poses/walk.mp4')}\n" in out
     table = pandas.read_csv("poses/walk.csv")
@@ -218,7 +219,7 @@ def test_the_passes_over_a_source_are_labelled(
         assert track(clip, "--json", "a.jsonl", *options) == 0
         assert labels == expected
         seen, first, second, _ = capsys.readouterr().out.splitlines()
-        assert seen.startswith("12 frames, 1 person")
+        assert seen.startswith("12 frames, 1 id")
         twice = len(expected) == 2
         assert first.startswith("ms a frame, looking: read " if twice else "ms a frame: read ")
         assert second.startswith("ms a frame, writing: read " if twice else "beside it: write ")
@@ -257,9 +258,23 @@ def test_a_part_every_nth_frame_and_a_target(clip: str) -> None:
     assert [line["frame_index"] for line in lines] == [4, 6, 8]
     assert lines[0]["events"] == [{"event": "new", "id": 1}]
     assert lines[1]["events"] == []
-    assert main(["track", clip, "--no-refine", "--target", "id:2", "--json", "b.jsonl"]) == 0
-    lines = [json.loads(line) for line in Path("b.jsonl").read_text().splitlines()[1:]]
-    assert not any(line["people"] for line in lines)
+
+
+@pytest.mark.parametrize("verb", ["track", "lift"])
+def test_an_id_that_never_was_is_named(
+    verb: str, clip: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [verb, clip, "--no-refine", "--csv", "a.csv", "--target"]
+    assert main([*options, "id:2"]) == 1
+    assert capsys.readouterr().err == (
+        "movenet: --target id:2: this id was never seen; run without --target to see which there "
+        "are\n"
+    )
+    assert len(pandas.read_csv("a.csv")) == 0
+    assert main([*options, "id:1"]) == 0
+    assert set(pandas.read_csv("a.csv")["id"]) == {1}
+    assert main([*options, "box:600,0,610,9"]) == 0  # nobody is a result
+    assert capsys.readouterr().err == ""
 
 
 def test_offline_smoothing_writes_every_frame_once(clip: str) -> None:
@@ -286,11 +301,11 @@ def test_a_broken_clip_is_named_and_its_good_part_done(
     ("options", "status", "message"),
     [
         (["missing.mp4"], 1, "missing.mp4: no such file"),
-        (["CLIP", "--save", "a.avi"], 1, "--save a.avi: videos are saved as .mp4"),
+        (["CLIP", "--save", "a.avi"], 2, "--save a.avi: videos are saved as .mp4"),
         (["CLIP", "--save", "CLIP"], 1, "is what is read; name another file"),
-        (["CLIP", "--json", "a", "--csv", "a"], 1, "--csv a: is --json too; name another file"),
+        (["CLIP", "--json", "a", "--csv", "a"], 2, "--csv a: is --json too; name another file"),
         (["CLIP", "--json", "no/a.jsonl"], 1, "no/a.jsonl"),
-        (["CLIP", "--plot", "a.txt"], 1, "a.txt: plots are saved as .png, .svg or .pdf"),
+        (["CLIP", "--plot", "a.txt"], 2, "--plot a.txt: plots are saved as .png, .svg or .pdf"),
         (["CLIP", "--target", "left"], 2, "target must be center, largest, longest, id:N or box:"),
         (["CLIP", "--model", "thunder", "--target", "largest"], 2, "take multipose"),
         (["CLIP", "--model", "thunder", "--size", "256"], 2, "size is that of MultiPose's input"),
@@ -301,6 +316,7 @@ def test_a_broken_clip_is_named_and_its_good_part_done(
         (["CLIP", "--keypoint", "nose"], 2, "--keypoint: does nothing without --plot"),
         (["CLIP", "--metres-per-pixel", "1"], 2, "--metres-per-pixel: does nothing without --trc"),
         (["CLIP", "--rate", "5"], 2, "--rate: CLIP has times of its own; --stride leaves frames"),
+        (["CLIP", "--camera-size", "1280x720"], 2, "--camera-size: is asked of cameras, and CLIP"),
     ],
 )
 def test_what_cannot_be_is_one_line(
@@ -312,6 +328,14 @@ def test_what_cannot_be_is_one_line(
     assert message in err
     assert len(err.strip().splitlines()) == 1
     assert not list(Path().iterdir())
+
+
+def test_an_animation_has_times_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    first, *others = [Image.fromarray(picture) for picture in walk(3)]
+    first.save("a.webp", save_all=True, append_images=others, duration=40)
+    assert track("a.webp", "--rate", "5") == 2
+    assert "--rate: a.webp has times of its own" in capsys.readouterr().err
+    assert [path.name for path in Path().iterdir()] == ["a.webp"]
 
 
 @pytest.mark.parametrize("option", ["--save", "--json", "--openpose", "--trc", "--plot"])
@@ -354,7 +378,7 @@ def test_a_camera_s_box_is_judged_by_its_first_frame(
 def test_a_live_source_may_be_mirrored_without_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Video, "live", True)
     args = parser().parse_args(["track", "0", "--mirror"])
-    choose(args, cast("Video", SimpleNamespace(live=True)))
+    choose(args, cast("Video", SimpleNamespace(live=True)), [])
     assert args.show
 
 

@@ -29,6 +29,10 @@ import tracking  # noqa: E402
 import videos  # noqa: E402
 
 HEAD = slice(0, 5)  # keypoints: nose, eyes, ears
+ANKLES = slice(15, 17)
+HER_FEET = (
+    1050  # y, px: the woman of pose2sim_multi_cam03.mp4 stands above it, the man reaches below
+)
 # OpenCV's hue (0..180), saturation and value of the cap; the mats on the floor are bluer, and
 # what is as teal as the cap lies in the lower half of these pictures.
 TEAL = (82, 90, 60), (98, 255, 255)
@@ -101,17 +105,27 @@ def test_two_people_keep_their_ids_from_the_first_frame_to_the_last(
 
 
 @on_clips
-def test_somebody_who_is_hidden_behind_another_costs_neither_their_id() -> None:
-    """From frame 84 on, where one pose is a mixture of both, one of them is not found."""
-    frames = list(follow("pose2sim_multi_cam03.mp4"))
+@pytest.mark.parametrize("refine", [False, "thunder"], ids=["one look", "two looks"])
+def test_two_who_come_together_are_one_mixed_pose_in_the_end(refine: bool | str) -> None:
+    """A limit: from frame 84 on MultiPose sees one person of whom the head is hers, the feet his.
+
+    That pose has the id of either for some frames and then keeps his; at a larger size both have
+    their own, see below.
+    """
+    frames = list(follow("pose2sim_multi_cam03.mp4", refine=refine))
     seen = sightings(frames)
     assert set(seen) == {1, 2}
-    assert all(ident_frames[:84] == list(range(84)) for ident_frames in seen.values())
+    assert all(ident_frames[:82] == list(range(82)) for ident_frames in seen.values())
     assert {under_the_cap(frame)[0] for frame in frames[:30]} == {1}
-    for frame in frames[:84]:  # he stands nearer to the camera, so that his feet are lower
+    for frame in frames[:82]:  # he stands nearer to the camera, so that his feet are lower
         lower, higher = (frame.poses[frame.poses.ids == ident].boxes[0, 3] for ident in (1, 2))
         assert lower > higher, frame.index
-    assert frames[-1].poses.ids.tolist() == [1]
+    assert all(len(frame.poses) == 1 for frame in frames[84:])
+    assert all(frame.poses.ids.tolist() == [1] for frame in frames[88:])
+    away = [under_the_cap(frame)[1] for frame in frames]
+    assert np.median(away[:30]) < 0.1
+    assert np.median(away[88:]) > 0.12
+    assert all(frame.poses.keypoints[0, ANKLES, 1].max() > HER_FEET for frame in frames[88:])
 
 
 @on_clips
@@ -135,9 +149,11 @@ def test_one_person_is_followed_past_an_onlooker_and_a_skeleton(view: int) -> No
 
 
 @on_clips
-def test_every_visit_to_an_empty_room_is_one_id() -> None:
+@pytest.mark.parametrize("model", ["multipose", "lightning", "thunder"])
+def test_every_visit_to_an_empty_room_is_one_id(model: str) -> None:
     ids: dict[tuple[int, int], set[int]] = {visit: set() for visit in VISITS}
-    for frame in follow("intel_one_by_one_person.mp4", stride=2):
+    stride = 2 if model == "multipose" else 1
+    for frame in follow("intel_one_by_one_person.mp4", model=model, stride=stride):
         visits = [(a, b) for a, b in VISITS if a - A_FEW <= frame.index <= b + A_FEW]
         assert len(frame.poses) <= len(visits), frame.index
         for visit in visits:
@@ -166,6 +182,31 @@ def test_somebody_who_passes_keeps_one_id_and_nobody_is_left_at_the_end() -> Non
     assert len(man) == 2
     assert man[0][0] == 0
     assert man[0][-1] + 30 < man[1][0]
+
+
+@on_clips
+@pytest.mark.parametrize("model", ["lightning", "thunder"])
+def test_one_network_gives_one_id_to_who_is_seen_until_another_is(model: str) -> None:
+    """The man, then the woman once he is unseen in the glare, and him again when she has left."""
+    seen = sightings(list(follow("sports2d_demo.mp4", model=model)))
+    (his, hers, his_again) = (seen[ident] for ident in sorted(seen))
+    assert his[-1] < hers[0] < hers[-1] < his_again[0]
+    assert hers[-1] - hers[0] > 35
+    assert his_again[0] - his[-1] > 30
+
+
+@on_clips
+def test_somebody_whom_only_the_second_look_sees_has_a_box_and_a_score_of_their_own() -> None:
+    """For over a second of sports2d_demo.mp4 that is the man."""
+    people = 0
+    for frame in follow("sports2d_demo.mp4", refine="thunder"):
+        for person in frame.poses:
+            sure = person.keypoints[0][person.keypoint_scores[0] > 0.3]
+            inside = (sure >= person.boxes[0, :2]) & (sure <= person.boxes[0, 2:])
+            assert len(sure) < 5 or inside.all(1).mean() > 0.5, frame.index
+            assert person.scores[0] > 0.01  # it fell to 0 where it was halved in every frame
+            people += 1
+    assert people > 330
 
 
 @on_clips

@@ -223,7 +223,7 @@ def test_webcam_demo_shows_a_video_in_the_camera_s_place_and_says_the_average(
     assert tracker.estimator.engine.spec.name == model.removeprefix("movenet_")
     assert tracker.estimator.second is None
     assert tracker.crop == "person"
-    assert tracker.estimator.keypoint_threshold == 0.2
+    assert tracker.keypoint_threshold == 0.2
     shown = WALLS[-1].shown
     assert len(shown) == 6
     for picture in shown[1:]:

@@ -19,10 +19,10 @@ import pytest
 
 from movenet import export, goldens, weights
 from movenet.engines import Engine, litert
+from movenet.engines.flatbuffer import File, Graph
 from movenet.engines.litert import LiteRTEngine, Runner
 from movenet.engines.torch import TorchEngine
 from movenet.errors import EngineError
-from movenet.export.flatbuffer import File, Graph
 from movenet.goldens import Case
 from movenet.selection import FILES, open_file
 from movenet.specs import ROWS, SPECS, ModelSpec

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from movenet.export.flatbuffer import File, Graph, Scale, Value
+from movenet.engines.flatbuffer import File, Graph, Scale, Value
 
 Array = NDArray[Any]
 
@@ -112,6 +112,8 @@ def test_both_of_two_comparisons() -> None:
         ("SQRT", np.sqrt),
         ("EXP", np.exp),
         ("ABS", np.abs),
+        ("LOG", np.log),
+        ("RSQRT", lambda x: 1 / np.sqrt(x)),
     ],
 )
 def test_an_operator_on_each_number(operator: str, in_numpy: Callable[[Array], Array]) -> None:
@@ -138,6 +140,40 @@ def test_a_reshape_works_out_the_side_that_is_left(
     x = numbers(2, 3, 4)
     (found,) = computed(lambda value: value.reshape(*shape), x)
     assert_array_equal(found, x.reshape(wanted or shape))
+
+
+def test_rows_are_as_many_as_a_resized_input_has() -> None:
+    file = File()
+    graph = Graph(file)
+    value = graph.input("input0", (1, 4, 6), "float32")
+    rows = value.rows(3, 2) + 1.0
+    assert rows.shape == (4, 3, 2)
+    graph.finish("test", {"output0": rows})
+    interpreter = Interpreter(model_content=file.packed())
+    (given,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
+    for count in (1, 3):
+        x = numbers(count, 4, 6)
+        interpreter.resize_tensor_input(given["index"], x.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(given["index"], x)
+        interpreter.invoke()
+        assert_array_equal(interpreter.get_tensor(made["index"]), x.reshape(-1, 3, 2) + 1)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (4,), (3, 1)])
+def test_of_two_numbers_the_one_that_is_wanted(shape: tuple[int, ...]) -> None:
+    x, y = numbers(3, 4), numbers(3, 4, seed=1)
+    there = numbers(*shape, seed=2) > 0
+    x[0, 0] = y[1, 1] = np.nan  # what is not taken makes no difference
+    found, known = computed(
+        lambda one, other, chosen: [
+            one.where(chosen.greater(0.0), other),
+            one.where(chosen.greater(0.0), 7.0),
+        ],
+        x, y, there.astype(np.float32),
+    )  # fmt: skip
+    assert_array_equal(found, np.where(there, x, y))
+    assert_array_equal(known, np.where(there, x, 7))
 
 
 @pytest.mark.parametrize("axes", [(1, 0, 2), (2, 0, 1), (0, 2, 1)])
@@ -176,11 +212,15 @@ def test_of_equal_largest_numbers_argmax_takes_the_first(x: Array) -> None:
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, -1])
-def test_the_largest_and_the_sum_along_an_axis(axis: int) -> None:
+def test_the_largest_the_smallest_the_sum_and_the_mean_along_an_axis(axis: int) -> None:
     x = numbers(2, 3, 4)
-    largest, total = computed(lambda value: [value.amax(axis), value.sum(axis)], x)
+    largest, smallest, total, mean = computed(
+        lambda value: [value.amax(axis), value.amin(axis), value.sum(axis), value.mean(axis)], x
+    )
     assert_array_equal(largest, x.max(axis))
+    assert_array_equal(smallest, x.min(axis))
     assert_allclose(total, x.sum(axis), rtol=1e-5)
+    assert_allclose(mean, x.mean(axis), rtol=1e-5)
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)

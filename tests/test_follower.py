@@ -210,3 +210,21 @@ def test_where_somebody_was_is_remembered_while_no_torso_is_seen() -> None:
     assert follower.region is None
     follower.update(poses(None, size))
     assert follower.region == last
+
+
+def test_keypoints_that_count_a_little_widen_the_crop() -> None:
+    wide = poses(STANDING)
+    wide.keypoints[0, 9], wide.keypoint_scores[0, 9] = (300, 180), 0.15
+    follower = Follower("person", SHAPES, SIDE)
+    follower.update(wide)
+    assert middle(follower.region) == pytest.approx([200, 180])
+
+
+def test_it_knows_whether_somebody_was_seen_in_the_last_frame() -> None:
+    follower, seen = Follower("person", SHAPES, SIDE), []
+    for points in (None, STANDING, None):
+        follower.update(poses(points))
+        seen.append(follower.seen)
+    follower.update(poses(STANDING))
+    follower.reset()
+    assert [*seen, follower.seen] == [False, True, False, False]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import clips
+import cv2
 import numpy as np
 import pytest
 from scenes import walk
@@ -17,7 +18,7 @@ from movenet.cli.lifted import Lifted
 from movenet.cli.pair import LiftedView
 from movenet.frame import Frame
 from movenet.view3d import View3D, beside
-from movenet.window import Window
+from movenet.window import Window, fitted
 
 SIZE = 120, 160
 
@@ -51,6 +52,7 @@ def hang(monkeypatch: pytest.MonkeyPatch, *keys: str) -> Screen:
     )
     monkeypatch.setattr(Window, "close", lambda self: screen.close())
     monkeypatch.setattr(Window, "closed", property(lambda self: screen.closed))
+    monkeypatch.setattr(Window, "screen", (1920, 1080))
     return screen
 
 
@@ -114,6 +116,41 @@ def test_a_picture_is_seen_from_two_sides_and_stays(monkeypatch: pytest.MonkeyPa
     (saved,) = view.snapshots
     np.testing.assert_array_equal(images.read(saved), mirrored)
     assert screen.closed
+
+
+@pytest.mark.parametrize("stills", [False, True])
+@pytest.mark.parametrize("screen_size", [(1920, 1080), (250, 900), (900, 100), (40, 40)])
+def test_it_is_drawn_as_large_as_the_screen_takes_it_and_saved_whole(
+    stills: bool, screen_size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = hang(monkeypatch)
+    monkeypatch.setattr(Window, "screen", screen_size)
+    view = LiftedView(keypoint_threshold=0.3, mirrored=False, live=True, stills=stills)
+    assert view.put(step())
+    screen.keys[:] = "s", "x"
+    assert view._held()
+    whole = expected(step(), *[(0, 15), (90, 15)][: 1 + stills])
+    np.testing.assert_array_equal(images.read(view.snapshots[0]), whole)
+    (shown,) = screen.shown
+    height, width = whole.shape[:2]
+    wanted = fitted((width, height), screen_size)
+    assert shown.shape[:2] == pytest.approx(wanted[::-1], abs=4)
+    assert (shown.shape == whole.shape) == (screen_size == (1920, 1080))
+
+
+def test_the_people_shrink_with_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = hang(monkeypatch)
+    monkeypatch.setattr(Window, "screen", (9000, 100))
+    view = LiftedView(keypoint_threshold=0.3, mirrored=False, live=True, stills=False)
+    big = step()
+    assert view.put(big)
+    image = cv2.resize(big.frame.image, (120, 90))  # nine tenths of the screen's height
+    poses = replace(big.poses, keypoints=big.poses.keypoints * np.float32(0.75))
+    small = big._replace(
+        frame=replace(big.frame, image=image), poses=replace(poses, image_size=(90, 120))
+    )
+    monkeypatch.setattr(sys.modules[__name__], "SIZE", (90, 120))
+    np.testing.assert_array_equal(screen.shown[0], expected(small, (0, 15)))
 
 
 @pytest.mark.parametrize(("key", "seen"), [("x", 2), ("q", 1)])

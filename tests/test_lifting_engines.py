@@ -195,6 +195,24 @@ def test_auto_is_litert_and_pytorch_where_that_is_missing(monkeypatch: pytest.Mo
     assert isinstance(select_engine("single"), TorchEngine)
 
 
+@pytest.mark.parametrize(
+    ("engine", "module", "match"),
+    [
+        ("litert", "ai_edge_litert", "engine litert: ai-edge-litert is not installed here"),
+        ("onnx", "onnxruntime", r"engine onnx: .* pip install 'movenet-pytorch\[onnx\]'"),
+    ],
+)
+def test_an_engine_that_is_not_installed_is_one_line_that_says_what_to_do(
+    engine: str, module: str, match: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, f"movenet.lifting.engines.{engine}", raising=False)
+    for name in [name for name in sys.modules if name.split(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    refused(lambda: Lifter(engine=engine), match)
+    assert len(lift(frame())) == 1  # auto finds another, or the same
+
+
 def test_windows_of_another_shape_are_refused() -> None:
     points, scores = some("single", 2, 0)
     for engine in (select_engine("causal"), select_engine("causal", "torch")):

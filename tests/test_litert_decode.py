@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from movenet import goldens
 from movenet.decode import Heads, decode
+from movenet.engines.flatbuffer import File, Graph, Value
 from movenet.export import litert_decode
-from movenet.export.flatbuffer import File, Graph, Value
 from movenet.specs import GRAPH_CONSTANTS, ROWS, SPECS, TRUE_CONSTANTS, Constants
 
 Floats = NDArray[np.float32]

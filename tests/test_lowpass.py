@@ -58,3 +58,11 @@ def test_a_signal_backwards_is_smoothed_the_same() -> None:
     times, values = np.arange(120) / 30, random.normal(size=120)
     back = lowpass(times, values[::-1], 6.0)[::-1]
     assert_allclose(back[30:-30], lowpass(times, values, 6.0)[30:-30], atol=1e-3)
+
+
+@pytest.mark.parametrize("count", [31, 46, 100])
+def test_a_slow_sine_is_as_good_at_its_ends_as_in_its_middle(count: int) -> None:
+    times = np.arange(count) / 30
+    for phase in np.linspace(0, 2 * np.pi, 8, endpoint=False):
+        slow = np.sin(2 * np.pi * times + phase)
+        assert_allclose(lowpass(times, slow, 6.0), slow, atol=0.02)

@@ -96,6 +96,17 @@ def test_each_coordinate_is_low_passed_by_itself_at_the_cut_off() -> None:
         assert_allclose(found, lowpass(times, xy(frames).astype(float), cutoff), atol=1e-4)
 
 
+def test_the_cut_off_is_6_hz_unless_another_is_asked_for() -> None:
+    """Half of the power is left there."""
+
+    def path(time: np.ndarray) -> np.ndarray:
+        return 40 * np.sin(2 * np.pi * 6 * time)
+
+    found = xy(smoothed(clip(300, 60, path=path)))[60:-60, WRIST, 0]
+    left = np.std(found) / np.std(path(np.arange(300) / 60))
+    assert left**2 == pytest.approx(0.5, abs=0.01)
+
+
 def test_a_clip_slower_than_twice_the_cut_off_stays() -> None:
     frames = clip(rate=10, noise=2.0)
     assert_array_equal(xy(smoothed(frames)), xy(frames))
@@ -235,15 +246,20 @@ def test_swapped_sides_are_put_back_with_their_scores() -> None:
     frames = clip(path=lambda time: 5 * np.sin(2 * np.pi * time))
     for frame in frames:
         frame.keypoint_scores[0] = np.linspace(0.4, 0.9, 17)
+    likely = np.linspace(0.3, 1, 17, dtype=np.float32)[None]
+    frames = [
+        replace(frame, confidence=np.float32([0.7]), keypoint_confidence=likely) for frame in frames
+    ]
     broken = list(frames)
     for index in (20, 21):
-        mirrored = frames[index].keypoints[:, list(MIRROR)]
-        scores = frames[index].keypoint_scores[:, list(MIRROR)]
-        broken[index] = replace(frames[index], keypoints=mirrored, keypoint_scores=scores)
+        sided = ("keypoints", "keypoint_scores", "keypoint_confidence")
+        mirrored = {name: getattr(frames[index], name)[:, list(MIRROR)] for name in sided}
+        broken[index] = replace(frames[index], **mirrored)
     found, wanted = smoothed(broken), smoothed(frames)
     assert_array_equal(xy(found), xy(wanted))
     for frame, given in zip(found, frames, strict=True):
         assert_array_equal(frame.keypoint_scores, given.keypoint_scores)
+        assert_array_equal(frame.keypoint_confidence, likely)
     kept = smoothed(broken, swap_s=0.02)
     assert np.abs(xy(kept) - xy(wanted)).max() > 10
 

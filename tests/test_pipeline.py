@@ -13,10 +13,11 @@ import movenet
 from movenet import MoveNetError, Poses, VideoError, pipeline
 from movenet.frame import Frame
 from movenet.offline import smoothed
-from movenet.pipeline import Kept, longest_id, steps
+from movenet.pipeline import Kept, keep_to, longest_id, steps
 from movenet.pose_tracker import PoseTracker
 from movenet.sources import open_source
 from movenet.target import Target
+from movenet.tracker import Event
 
 RATE = 25
 
@@ -142,10 +143,28 @@ def test_time_counts_for_the_longest() -> None:
         )  # fmt: skip
         return Kept(at_s, poses, [], poses)
 
-    run = [kept(0, (1, 10)), kept(0.1, (1, 10), (2, 20)), *(kept(at, (1, 10)) for at in (1, 2))]
-    assert longest_id(run) == 1
-    assert longest_id(run[:2]) == 2
+    run = [kept(at, (1, 10)) for at in range(10)]
+    run[4] = kept(4, (1, 10), (2, 20))
+    assert longest_id(run) == 1  # 10 frames of 100 px, and one of 400
+    assert longest_id(run[4:5]) == 2  # the first, the last, the only one
+    assert longest_id(run[4:6]) == 2
+    assert longest_id(run[3:5]) == 2
     assert longest_id([]) == 0
+    # Three quick frames of somebody large, and then a frame that lasts.
+    uneven = [*(kept(0.1 * number, (2, 20)) for number in range(3)), kept(0.3, (1, 15)), kept(3)]
+    assert longest_id(uneven) == 1
+
+
+def test_of_a_clip_that_is_kept_to_one_only_their_events_are_left() -> None:
+    poses = Poses.from_arrays(
+        np.zeros((2, 17, 2)), np.ones((2, 17)), image_size=(9, 9), ids=[1, 2], timestamp_s=0.0
+    )
+    each = Kept(0.0, poses, [Event("new", 1), Event("new", 2), Event("gone", 2)], poses)
+    keep_to(2, [each])
+    assert each.events == [Event("new", 2), Event("gone", 2)]
+    for left in (each.poses, each.raw):
+        assert left.ids is not None
+        assert left.ids.tolist() == [2]
 
 
 class Growing:

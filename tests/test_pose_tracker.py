@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scenes import people, scene, walk
 
-from movenet import PoseEstimator, Poses, PoseTracker
+from movenet import PoseEstimator, Poses, PoseTracker, oks, refinement
 from movenet.frame import Frame
-from movenet.recovery import joined, recovered
+from movenet.poses import extent
+from movenet.recovery import carried, joined, recovered
 from movenet.sources import open_source
 from movenet.tracker import Event, Tracker
 
@@ -27,6 +29,20 @@ def lightning() -> PoseTracker:
 @pytest.fixture(scope="module")
 def multipose() -> PoseTracker:
     return PoseTracker("multipose", smooth="none")
+
+
+BODY = np.array([[i % 4 * 20, i // 4 * 40] for i in range(17)], float)
+
+
+def crowd(places: dict[int, float], at_s: float = 0.0, score: float = 0.9) -> Poses:
+    """People by id, each moved to the right so far."""
+    return Poses.from_arrays(
+        np.array([BODY + np.array([x, 0]) for x in places.values()]).reshape(-1, 17, 2),
+        np.full((len(places), 17), score),
+        image_size=(360, 1280),
+        ids=list(places),
+        timestamp_s=at_s,
+    )
 
 
 def followed(tracker: PoseTracker, frames: list[np.ndarray]) -> list[Poses]:
@@ -261,14 +277,142 @@ def test_a_network_on_a_crop_says_no_confidence_and_multipose_does(
     assert multipose(frame, timestamp_s=100.0).confidence is not None
 
 
-def test_an_id_goes_on_with_half_of_what_it_began_with() -> None:
-    bright = walk(1)[0]
-    dim = (bright * 0.25).astype(np.uint8)
-    estimator = PoseEstimator("multipose", refine=False, size=256, person_threshold=0.0)
-    sure, unsure = (float(estimator(frame).scores[0]) for frame in (bright, dim))
-    assert unsure < sure < 2 * unsure
-    tracker = PoseTracker("multipose", smooth="none", person_threshold=(sure + unsure) / 2)
-    assert [ids(poses) for poses in followed(tracker, [dim, bright, dim])] == [[], [1], [1]]
+class Fading:
+    """MultiPose as an engine, whose instance scores are made smaller."""
+
+    def __init__(self, engine: Any) -> None:
+        self.engine, self.share = engine, 1.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engine, name)
+
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        outputs = self.engine(inputs).copy()
+        outputs[..., 55] *= self.share
+        return outputs
+
+
+@pytest.mark.parametrize("born", [None, 0.4])
+def test_an_id_begins_with_a_fifth_and_goes_on_with_half_of_that(born: float | None) -> None:
+    """Or with what is asked for, and half of that."""
+    tracker = PoseTracker("multipose", smooth="none", person_threshold=born)
+    fading = Fading(tracker.estimator.engine)
+    tracker.estimator.engine = fading  # type: ignore[assignment]
+    person = walk(1)[0]
+    full = float(tracker(person, timestamp_s=0.0).scores[0])
+    tracker.reset()
+    needed, seen = born or 0.2, []
+    for number, score in enumerate(needed * np.array([0.95, 1.05, 0.55, 0.45, 0.95])):
+        fading.share = score / full
+        seen.append(ids(tracker(person, timestamp_s=number / RATE)))
+    assert seen == [[], [1], [1], [], [1]]
+
+
+def test_a_crowd_is_not_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pictures are: parts of a frame make doubles, and those make ids."""
+    pair = people("two_people", 300)
+    crowd_scene = scene(*((pair, x, y) for x in (0, 400, 800) for y in (20, 360)), size=(720, 1280))
+    looked: list[object] = []
+    tiles = refinement.tiles
+    monkeypatch.setattr(refinement, "tiles", lambda part: looked.append(part) or tiles(part))
+    PoseEstimator("multipose", size=256)(crowd_scene)
+    assert looked
+    looked.clear()
+    PoseTracker("multipose", refine=True, smooth="none")(crowd_scene, timestamp_s=0.0)
+    assert not looked
+
+
+def test_googles_crop_begins_with_the_padded_square_and_looks_once() -> None:
+    frame = walk(1)[0]
+    tracker = PoseTracker("lightning", crop="google", smooth="none")
+    square = PoseEstimator("lightning", refine=False, letterbox="square")(frame)
+    assert tracker.estimator.whole((360, 640)).shape == (192, 192)
+    found = tracker(frame, timestamp_s=0.0)
+    np.testing.assert_array_equal(found.keypoints, square.keypoints)
+
+
+# Who is found anew by one network
+
+
+class Seeing:
+    """The looks of an estimator, one after another: who is seen in each."""
+
+    def __init__(self, *seen: Poses) -> None:
+        self.seen = list(seen)
+
+    def __call__(self, pictures: list[np.ndarray], *_: object) -> list[Poses]:
+        return [self.seen.pop(0) for _ in pictures]
+
+
+def standing(*, torso: bool = True, score: float = 0.9) -> Poses:
+    poses = crowd({1: 300}, score=score)
+    if not torso:
+        poses.keypoint_scores[:, 5:] = 0.15
+    return replace(poses, ids=None)
+
+
+NOBODY = standing()[:0]
+
+
+@pytest.mark.parametrize(
+    ("looks", "seen"),
+    [
+        ([standing(), standing()], [[1]]),
+        ([standing(), NOBODY], [[]]),
+        ([standing(torso=False)], [[1]]),  # close to a webcam: there is no crop to look at
+        # Followed, then lost: in the whole, and again in a part of the frame.
+        ([standing(), standing(), NOBODY, standing(), NOBODY], [[1], [], []]),
+        ([standing(), standing(), NOBODY, NOBODY, standing(), standing()], [[1], [], [], [1]]),
+        # Who is followed, but without a crop, stays without a closer look.
+        ([standing(torso=False), standing(), NOBODY], [[1], [1]]),
+    ],
+)
+def test_who_comes_anew_is_there_if_a_look_at_a_crop_says_so(
+    lightning: PoseTracker,
+    looks: list[Poses],
+    seen: list[list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a bush that looks like somebody in the whole of a frame would be an id."""
+    find = Seeing(*looks)
+    monkeypatch.setattr(lightning.estimator, "find", find)
+    lightning.reset()
+    frame = scene(size=(360, 1280))
+    found = [ids(lightning(frame, timestamp_s=step / RATE)) for step in range(len(seen))]
+    assert [len(each) for each in found] == [len(each) for each in seen]
+    assert len({number for each in found for number in each}) <= 1
+    assert not find.seen
+
+
+@pytest.mark.parametrize(("step", "number"), [(45, 1), (56, 2)])
+def test_one_network_s_person_may_be_less_alike(
+    lightning: PoseTracker, step: int, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Boxes of 60 px that are a step apart overlap by 0.14 and 0.03."""
+    moved = replace(crowd({1: 300 + step}), ids=None)
+    monkeypatch.setattr(lightning.estimator, "find", Seeing(standing(), standing(), moved))
+    lightning.reset()
+    frame = scene(size=(360, 1280))
+    seen = [ids(lightning(frame, timestamp_s=at_s)) for at_s in (0.0, 0.001)]
+    first = seen[0][0]
+    assert seen == [[first], [first + number - 1]]
+
+
+@pytest.mark.parametrize("model", ["lightning", "multipose"])
+def test_the_threshold_of_what_is_shown_changes_no_id(model: str) -> None:
+    frames = [*walk(4), EMPTY, *walk(8, 9)[4:]]
+    runs = []
+    for threshold in (0.05, 0.3, 0.6, 0.95):
+        tracker = PoseTracker(model, smooth="none", keypoint_threshold=threshold)
+        runs.append(found := followed(tracker, frames))
+        for poses in found if model == "lightning" else ():
+            shown = extent(poses.keypoints, poses.keypoint_scores, threshold)
+            np.testing.assert_array_equal(poses.boxes, shown)
+    assert [ids(poses) for poses in runs[0]] == [[1]] * 4 + [[]] + [[1]] * 4
+    for found in runs[1:]:
+        for poses, expected in zip(found, runs[0], strict=True):
+            np.testing.assert_array_equal(poses.ids, expected.ids)
+            np.testing.assert_array_equal(poses.keypoints, expected.keypoints)
 
 
 @pytest.mark.parametrize(
@@ -295,19 +439,6 @@ def test_options_that_do_not_go_together_are_refused(options: dict, message: str
 
 # What a second look makes of a frame, with people by hand.
 
-BODY = np.array([[i % 4 * 20, i // 4 * 40] for i in range(17)], float)
-
-
-def crowd(places: dict[int, float], at_s: float = 0.0, score: float = 0.9) -> Poses:
-    """People by id, each moved to the right so far."""
-    return Poses.from_arrays(
-        np.array([BODY + np.array([x, 0]) for x in places.values()]).reshape(-1, 17, 2),
-        np.full((len(places), 17), score),
-        image_size=(360, 1280),
-        ids=list(places),
-        timestamp_s=at_s,
-    )
-
 
 class Trusting:
     """An estimator as far as `recovered` needs one."""
@@ -332,7 +463,12 @@ def test_somebody_whom_the_first_look_lost_is_found_by_the_second() -> None:
 
 
 @pytest.mark.parametrize(
-    "doubtful", [crowd({2: 600}, at_s=0.1), crowd({2: 400}, at_s=0.1, score=0.1)]
+    "doubtful",
+    [
+        crowd({2: 600}, at_s=0.1),
+        crowd({2: 420}, at_s=0.1),  # hardly alike
+        crowd({2: 400}, at_s=0.1, score=0.1),
+    ],
 )
 def test_somebody_else_or_nobody_there_is_no_recovery(doubtful: Poses) -> None:
     seen, tracker = again({1: 0}, joined(crowd({1: 0}, at_s=0.1), doubtful))
@@ -352,3 +488,45 @@ def test_a_double_of_the_first_look_goes() -> None:
     first = crowd({1: 0, 2: 2}, at_s=0.1)
     result = recovered(Trusting(), tracker, first, crowd({1: 0}, at_s=0.1))  # type: ignore[arg-type]
     assert ids(result) == [1]
+
+
+def test_somebody_hardly_alike_is_one_of_those_doubtful() -> None:
+    there, near = crowd({2: 400}), crowd({2: 420})
+    (alike,) = oks.oks(near.keypoints, there.keypoints, oks.areas_of(there.boxes))[0]
+    assert 0.1 < alike < 0.25
+
+
+def test_the_box_of_who_is_recovered_is_around_their_keypoints_and_their_score_stays() -> None:
+    """Somebody walked and then stands; only the second look sees it, for a second and a half.
+
+    A box that went on as it was expected to would be a body height further by then.
+    """
+    tracker, number = Tracker(), 0
+    for number in range(10):
+        tracker(replace(crowd({1: 4 * number}, at_s=number / RATE), ids=None))
+    place = 4 * number
+    for number in range(10, 55):
+        first = tracker(replace(crowd({}, at_s=number / RATE), ids=None))
+        expected = tracker.missing(first)
+        second = replace(crowd({1: place}, at_s=number / RATE), boxes=expected.boxes)
+        second = replace(second, scores=expected.scores * second.keypoint_scores.mean(1))
+        result = recovered(Trusting(), tracker, first, second)  # type: ignore[arg-type]
+        assert ids(result) == [1]
+        assert result.scores[0] == pytest.approx(0.9 * 0.9)  # as if the first look had seen them
+        np.testing.assert_allclose(result.boxes[0], [place, 0, place + 60, 160], atol=1e-2)
+    (track,) = tracker.tracks
+    assert np.abs(track.velocity).max() < 5
+    assert np.abs(track.middle - (place + 30, 80)).max() < 5
+
+
+def test_a_box_goes_and_grows_with_the_keypoints_in_it() -> None:
+    rng = np.random.default_rng(0)
+    before, weights = rng.uniform(0, 100, (3, 17, 2)), rng.uniform(0, 1, (3, 17))
+    boxes = np.array([[10, 20, 110, 220]] * 3, float)
+    for scale, moved in ((1.0, (0, 0)), (2.0, (30, -40)), (0.5, (7, 300))):
+        after = scale * before + np.array(moved)
+        expected = scale * boxes + np.tile(moved, 2)
+        np.testing.assert_allclose(carried(boxes, before, after, weights), expected, atol=1e-3)
+    weights[:, 9] = 0
+    before[:, 9] += 1000  # what is not seen has no say
+    np.testing.assert_allclose(carried(boxes, before, after, weights), expected, atol=1e-3)

@@ -117,6 +117,18 @@ def test_what_moves_along_a_line_is_filtered_in_heights_as_in_the_paper() -> Non
     assert_allclose(smooth(paths, times), made, atol=1e-3)
 
 
+@pytest.mark.parametrize("passed_s", [1 / 60, 0.1])
+def test_our_second_step_in_closed_form(passed_s: float) -> None:
+    """4 Hz at rest, 5 Hz more for each height a second, and the paper's 1 Hz for the speed."""
+    step = 0.1  # heights
+    speed = step / passed_s / (1 + 1 / (2 * math.pi * 1.0 * passed_s))
+    alpha = 1 / (1 + 1 / (2 * math.pi * (4.0 + 5.0 * speed) * passed_s))
+    still = 400 * STANDING
+    moved = still + np.array([400 * step, 0])
+    _, found = smooth(np.array([still, moved]), np.array([0, passed_s]))
+    assert_allclose((found - still)[:, 0], 400 * step * alpha, rtol=1e-4)
+
+
 @pytest.mark.parametrize("step", [1e-4, 0.02, 0.3, 4.0, -4.0])
 @pytest.mark.parametrize("passed_s", [1 / 60, 0.1])
 def test_google_s_second_step_is_its_asinh_in_closed_form(step: float, passed_s: float) -> None:

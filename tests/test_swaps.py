@@ -56,9 +56,11 @@ def test_a_pair_that_lies_on_one_another_and_shakes_stays() -> None:
     assert not found(times, stride(times, swing=0.005)).any()
 
 
-def test_a_swap_of_two_that_are_near_each_other_is_put_back() -> None:
+@pytest.mark.parametrize("swing", [0.025, 0.06])
+def test_a_swap_of_two_that_are_near_each_other_is_put_back(swing: float) -> None:
+    """A twentieth of a height apart and more, twice the swing."""
     times = even(30)
-    points = exchanged(stride(times, swing=0.06), slice(37, 39), [7])
+    points = exchanged(stride(times, swing=swing), slice(37, 39), [7])
     assert np.flatnonzero(found(times, points)[:, ANKLES[0]]).tolist() == [37, 38]
 
 

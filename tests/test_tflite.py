@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from movenet import weights
+from movenet.engines.flatbuffer import File, Graph
 from movenet.engines.tflite import Signature, TFLiteFile
-from movenet.export.flatbuffer import File, Graph
 from movenet.keypoints import NAMES
 from movenet.specs import ROWS, ModelSpec
 

@@ -184,7 +184,7 @@ def test_the_window_shows_the_skeleton_and_obeys_its_keys(
     if command is DEMO:
         assert re.fullmatch(r"Average FPS: \d+\.\d\d\n", out)
     else:
-        assert out.startswith(f"{done} frames, 1 person, lost 0 times\n")
+        assert out.startswith(f"{done} frames, 1 id, lost 0 times\n")
 
 
 def test_the_mirror_is_for_the_window_only_and_q_leaves_whole_files(
@@ -205,7 +205,7 @@ def test_the_mirror_is_for_the_window_only_and_q_leaves_whole_files(
     assert lines.endswith(b"\n")
     poses = list(read_json_lines("a.jsonl")[1])
     assert_skeleton(seen, poses[number], mirrored=True)
-    assert out.startswith(f"{len(poses)} frames, 1 person")
+    assert out.startswith(f"{len(poses)} frames, 1 id")
     assert pandas.read_csv("a.csv")["frame"].tolist()[-1] == len(poses) - 1
     assert len(pandas.read_json("a.json")) == len(poses)
     with av.open("a.mp4") as movie:

@@ -11,7 +11,7 @@ from screen import on_screen, screen
 
 from movenet import window
 from movenet.errors import MoveNetError
-from movenet.window import Window, fitted
+from movenet.window import Window, fitted, scaled
 
 SCREEN = (800, 600)
 RED = np.full((60, 80, 3), (255, 0, 0), np.uint8)
@@ -51,6 +51,36 @@ def test_the_picture_is_on_the_screen_in_its_colours(opened, display):
     assert (on_screen(display) == (0, 0, 255)).all(-1).sum() == 30 * 80
     opened.show(RED[:30], wait_s=0.1)  # of the same size
     assert (on_screen(display) == (255, 0, 0)).all(-1).sum() == 30 * 80
+
+
+@pytest.mark.skipif(not features.check("xcb"), reason="Pillow without xcb cannot see the screen")
+def test_it_is_not_there_before_its_first_picture(opened, display):
+    for _ in range(20):
+        opened._root.update()
+        time.sleep(0.01)
+    opened.show(None, wait_s=0.1)
+    assert not on_screen(display).any()
+    assert opened._root.state() == "withdrawn"
+    opened.show(RED, wait_s=0.1)
+    assert (on_screen(display) == (255, 0, 0)).all(-1).sum() == 60 * 80
+
+
+@pytest.mark.parametrize("size", [(80, 60), (60, 45), (30, 20)])
+def test_a_scaled_picture_has_its_colours_where_they_were(size):
+    picture = np.zeros((60, 80, 3), np.uint8)
+    picture[:, :40] = 10, 100, 200
+    found = scaled(picture, size)
+    assert found.shape == (size[1], size[0], 3)
+    half = size[0] // 2
+    assert (found[:, : half - 1] == (10, 100, 200)).all()
+    assert not found[:, half + 1 :].any()
+    assert (found is picture) == (size == (80, 60))
+
+
+def test_a_small_picture_is_made_of_every_pixel():
+    picture = np.zeros((60, 60, 3), np.uint8)
+    picture[1::3, 1::3] = 90  # all that a sample of every third would see
+    np.testing.assert_allclose(scaled(picture, (20, 20)), 10, atol=1)
 
 
 @pytest.mark.skipif(not features.check("xcb"), reason="Pillow without xcb cannot see the screen")

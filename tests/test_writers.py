@@ -88,6 +88,46 @@ def test_a_file_stays_what_it_was_until_the_new_one_is_finished(kind: str, tmp_p
     assert b"precious" not in path.read_bytes()
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "openpose"])
+def test_without_a_frame_nothing_is_made_and_nothing_changed(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "poses.out"
+    with made(kind, path):
+        pass
+    assert os.listdir(tmp_path) == []
+    old = {path: "precious", tmp_path / "poses.out.part": "of a run that was killed"}
+    for file, text in old.items():
+        file.write_text(text)
+    with made(kind, path) as writer:
+        assert {file: file.read_text() for file in old} == old
+    writer.close()
+    assert {file: file.read_text() for file in old} == old
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "openpose"])
+def test_an_old_file_is_gone_after_a_frame_with_somebody(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "poses.out"
+    parts = [tmp_path / "poses.out.part"] if kind in LATE else []
+    for file in (path, *parts):
+        file.write_text("an earlier run's " * 9999)
+    with made(kind, path) as writer:
+        writer.write(poses(people=1))
+    assert os.listdir(tmp_path) == ["poses.out"]
+    assert b"an earlier" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_to_write_on_when_it_is_closed_is_a_callers_mistake(kind: str, tmp_path: Path) -> None:
+    with made(kind, tmp_path / "poses.out") as writer:
+        writer.write(poses(0))
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    for frame in (poses(1), poses(1, people=0)):
+        with pytest.raises(ValueError, match=r"^this writer is closed; nothing can be written"):
+            writer.write(frame)
+    writer.close()
+    after = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert after == before
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_closing_again_changes_nothing(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "poses.out"

@@ -47,11 +47,13 @@ class Follower:
     def reset(self, region: CropRegion | None = None) -> None:
         """Nobody was seen yet; the first look goes to `region`, or to the whole picture."""
         self.region = region  # where to look next; None: the whole picture
+        self.seen = False  # whether somebody was, in the last frame
         self._last: CropRegion | None = None  # where somebody was
         self._search: Iterator[CropRegion | None] | None = None  # while nobody is there
 
     def update(self, poses: Poses) -> None:
         """Who was seen there, at most one person: where to look next."""
+        self.seen = bool(len(poses))
         if not len(poses):
             if self._search is None:
                 self._search = cycle([None, *self._places(poses.image_size)])

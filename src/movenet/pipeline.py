@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple, Union, get_args
 
 from movenet.errors import VideoError
@@ -11,7 +12,7 @@ from movenet.frame import Frame
 from movenet.overlap import ahead
 from movenet.pose_tracker import Memory, PoseTracker
 from movenet.poses import Poses
-from movenet.sources import Source, open_source
+from movenet.sources import Source, check_address, open_source
 from movenet.sources.clock import USUAL_RATE
 from movenet.target import Target, parse
 from movenet.tracker import Event
@@ -98,14 +99,6 @@ def track_many(
             yield tuple(None if frame is None else (frame, next(found)) for frame in frames)
         if errors:
             raise errors[0]
-
-
-def check_address(source: Address) -> None:
-    """ValueError for what names no source; True would be the second camera."""
-    if isinstance(source, bool) or not isinstance(source, (str, int, os.PathLike)):
-        raise ValueError(
-            f"source must be a path, an address or the number of a camera, not {source!r}"
-        )
 
 
 def next_of(stream: Iterator[Frame], errors: list[VideoError]) -> Frame | None:
@@ -238,13 +231,15 @@ def keep_to(number: int, kept: Sequence[Kept]) -> None:
         each.events = [event for event in each.events if event.id == number]
 
 
-def longest_id(kept: Iterable[Kept]) -> int:
-    """The id whose box area times time is the largest; 0 where nobody is."""
+def longest_id(kept: Sequence[Kept]) -> int:
+    """The id whose box area times time is the largest; 0 where nobody is.
+
+    A frame lasts until the next, the last one as long as the one before it.
+    """
     areas: dict[int, float] = {}
-    before_s: float | None = None
-    for each in kept:
-        lasted = each.time_s - (each.time_s if before_s is None else before_s)
-        before_s = each.time_s
+    times_s = [each.time_s for each in kept]
+    steps = [after - before for before, after in pairwise(times_s)] or [1.0]
+    for each, lasted in zip(kept, [*steps, steps[-1]], strict=False):
         sides = each.poses.boxes[:, 2:] - each.poses.boxes[:, :2]
         assert each.poses.ids is not None
         for number, area in zip(each.poses.ids.tolist(), sides.prod(1).tolist(), strict=True):

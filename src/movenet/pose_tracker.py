@@ -151,7 +151,7 @@ class PoseTracker:
         if self.smooth != "none":
             mode: Literal["body", "google"] = "google" if self.smooth == "google" else "body"
             smoother = Smoother(mode, keypoint_threshold=self.keypoint_threshold)
-        tracker = Tracker(self.similarity, born=self.born)
+        tracker = Tracker(self.similarity, born=self.born, alone=not estimator.several)
         aim = Aim(self.target if estimator.several else None)
         return Memory(tracker, aim, self._follower(), smoother, nobody((1, 1)))
 
@@ -257,31 +257,34 @@ class PoseTracker:
         seen = self.estimator.find(chosen, regions, self.stopwatch)
         for row, poses in zip(rows, seen, strict=True):
             found[row] = poses
-        self._look_closer(pictures, places, found)
+        self._look_closer(pictures, places, memories, found)
         return found
 
     def _look_closer(
         self,
         pictures: Sequence[Pixels],
         places: Sequence[CropRegion | None],
+        memories: Sequence[Memory],
         found: list[Poses],
     ) -> None:
-        """On a crop at once, where somebody was found in a whole picture.
+        """On a crop at once, where somebody was found who was not followed there.
 
-        Else the first frame's keypoints would be worse than the next ones'. Google's rule has no
+        Else the first frame's keypoints would be worse than the next ones'. Who comes anew and is
+        not seen on the crop is nobody: they would be gone in the next frame. Google's rule has no
         such look.
         """
+        new = [bool(memory.follower and not memory.follower.seen) for memory in memories]
         rows = [
             row
             for row, poses in enumerate(found)
             if self.crop == "person"
-            and places[row] is None
+            and (new[row] or places[row] is None)
             and torso_seen(poses.keypoint_scores).any()
         ]
         crops = [refinement.crops(found[row], self.estimator.crop_shapes)[0] for row in rows]
         closer = self.estimator.find([pictures[row] for row in rows], crops, self.stopwatch)
         for row, poses in zip(rows, closer, strict=True):
-            found[row] = poses if len(poses) else found[row]
+            found[row] = poses if new[row] or len(poses) else found[row]
 
     def _place_of(self, crowd: Poses, memory: Memory) -> CropRegion | None:
         """Where to look for the wanted one of the people whom the finder saw.

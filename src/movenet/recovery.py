@@ -9,42 +9,58 @@ from numpy.typing import NDArray
 from movenet import oks, refinement
 from movenet.crop import torso_seen
 from movenet.estimator import PoseEstimator
-from movenet.poses import SPANNING, Poses, extent
+from movenet.poses import Poses
 from movenet.tracker import DOUBTED, Tracker
 
+Floats = NDArray[np.floating]
 RECOVERED = 0.3  # OKS with where somebody should be, to be them
 
 
 def recovered(estimator: PoseEstimator, tracker: Tracker, known: Poses, again: Poses) -> Poses:
     """What a second look makes of a frame's people, `known`, and of those who are missing.
 
-    Somebody missing is there again if they look like where they should be and a torso is seen;
-    their box is the extent of their keypoints, and their score that of when the first look saw
-    them. Somebody known who became the double of another keeps the first look's pose.
+    Somebody missing is there again if they look like where they should be and a torso is seen.
+    Somebody known who became the double of another keeps the first look's pose.
     """
     missing, ids = tracker.missing(again), ids_of(again)
     rows = {number: row for row, number in enumerate(ids_of(missing).tolist())}
-    alike = oks.oks(again.keypoints, missing.keypoints, oks.areas_of(again.boxes))
-    torsos = torso_seen(again.keypoint_scores)
-    there = [
-        number not in rows or bool(torsos[row] and alike[row, rows[number]] > RECOVERED)
-        for row, number in enumerate(ids.tolist())
-    ]
-    seen = as_seen(again, np.isin(ids, list(rows)))[np.array(there, bool)]
-    tracker.recover(seen[np.isin(ids_of(seen), ids_of(missing))])
+    lost = np.isin(ids, list(rows))
+    expected = missing[np.array([rows[number] for number in ids[lost].tolist()], np.intp)]
+    back = found_again(again[lost], expected)
+    tracker.recover(back)
+    seen = joined(again[~lost], back)
     doubles = known[~np.isin(ids_of(known), ids)]
     alike = oks.oks(doubles.keypoints, seen.keypoints, oks.areas_of(doubles.boxes))
     distinct = np.asarray((alike <= refinement.ALIKE).all(1))
     return joined(seen, estimator.trusted(doubles[distinct]))
 
 
-def as_seen(again: Poses, missing: NDArray[np.bool_]) -> Poses:
-    """Those who were missing (P,) without what was expected of them: box and doubt."""
-    spanned = extent(again.keypoints, again.keypoint_scores, SPANNING)
-    boxes = np.where(missing[:, None], spanned, again.boxes)
-    return replace(
-        again, boxes=boxes, scores=np.where(missing, again.scores / DOUBTED, again.scores)
+def found_again(back: Poses, expected: Poses) -> Poses:
+    """Those of P people who are where they were `expected`, as they were seen.
+
+    Their box goes with their keypoints, and their score is that of when the first look saw them,
+    times the mean keypoint score.
+    """
+    alike = oks.oks(back.keypoints, expected.keypoints, oks.areas_of(expected.boxes)).diagonal()
+    there = torso_seen(back.keypoint_scores) & (alike > RECOVERED)
+    weights = back.keypoint_scores * expected.keypoint_scores
+    boxes = carried(expected.boxes, expected.keypoints, back.keypoints, weights)
+    return replace(back, boxes=boxes, scores=back.scores / np.float32(DOUBTED))[there]
+
+
+def carried(boxes: Floats, before: Floats, after: Floats, weights: Floats) -> NDArray[np.float32]:
+    """Boxes (P, 4), moved and scaled as the keypoints in them were, (P, 17, 2) each.
+
+    The mean of the keypoints goes from the one to the other, and their spread, by weights (P, 17).
+    """
+    shares = (weights / np.maximum(weights.sum(1, keepdims=True), 1e-9))[..., None]
+    old, new = ((shares * points).sum(1, keepdims=True) for points in (before, after))
+    was, now = (
+        np.sqrt((shares * np.square(points - middle)).sum((1, 2), keepdims=True))
+        for points, middle in ((before, old), (after, new))
     )
+    corners = new + now / np.maximum(was, 1e-9) * (boxes.reshape(-1, 2, 2) - old)
+    return np.asarray(corners.reshape(-1, 4), np.float32)
 
 
 def joined(poses: Poses, others: Poses) -> Poses:

@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 MAX_TRACKS = 18
 MAX_AGE_S = 1.0
 LEAST_ALIKE = {"oks": 0.2, "iou": 0.15}
+ALONE = 0.1  # instead, where a network sees one person: nobody beside them can take the id
 CONFIDENT = 0.3  # keypoints over it are compared
 LEAST_COMMON = 4  # keypoints that both have, or their boxes are compared
 DOUBTED = 0.5  # of the score of somebody who is missing, beside who was seen
@@ -101,13 +102,18 @@ class Tracker:
     of the two numbers), or by their boxes alone ("iou"). Somebody who is not seen for
     `max_age_s` seconds is gone; their id is not used again. A new id needs a score of at least
     `born`, the person score of `Poses`; a lower one only goes on with an id that is there.
+    `alone` says that a frame has one person at most, whose keypoints and box may then be less
+    alike.
     """
 
-    def __init__(self, similarity: Similarity = "oks", *, born: float = 0.0) -> None:
+    def __init__(
+        self, similarity: Similarity = "oks", *, born: float = 0.0, alone: bool = False
+    ) -> None:
         """Nobody yet. ValueError for another similarity."""
         if similarity not in get_args(Similarity):
             raise ValueError(f"similarity must be 'oks' or 'iou', not {similarity!r}")
         self.similarity, self.born = similarity, born
+        self.least = ALONE if alone else LEAST_ALIKE[similarity]
         self.tracks: list[Track] = []
         self.events: list[Event] = []  # of the last frame
         self._next = 1
@@ -190,7 +196,7 @@ class Tracker:
         if not self.tracks or not len(poses):
             return []
         alike = self._alike(poses)
-        alike[alike < LEAST_ALIKE[self.similarity]] = 0.0
+        alike[alike < self.least] = 0.0
         sure = poses.scores >= self.born
         pairs: list[tuple[int, int]] = []
         for these in (sure, ~sure):
@@ -204,14 +210,13 @@ class Tracker:
     def _alike(self, poses: Poses) -> Floats:
         """(T, P) of tracks and people, 0..1."""
         boxes = np.stack([track.box for track in self.tracks])
-        theirs = np.stack([solid(box) for box in poses.boxes])
-        overlap = oks.iou(boxes, theirs)
+        overlap = oks.iou(boxes, poses.boxes)
         if self.similarity == "iou":
             return overlap
         seen = np.stack([track.scores for track in self.tracks]) > CONFIDENT
         common = seen[:, None] & (poses.keypoint_scores > CONFIDENT)  # (T, P, 17)
         points = np.stack([track.middle + track.keypoints for track in self.tracks])
-        areas = np.maximum(oks.areas_of(boxes)[:, None], oks.areas_of(theirs))
+        areas = np.maximum(oks.areas_of(boxes)[:, None], oks.areas_of(poses.boxes))
         alike = oks.oks(points, poses.keypoints, areas, common)
         return np.maximum(np.where(common.sum(2) >= LEAST_COMMON, alike, 0.0), overlap)
 
@@ -244,12 +249,6 @@ class Tracker:
         )
         self.events.append(Event("new", number))
         return number
-
-
-def solid(box: NDArray[np.floating]) -> Floats:
-    """A box (4,) with sides of at least a pixel: one of a single point has no area."""
-    middle, sides = middle_of(box)
-    return np.concatenate([middle - sides / 2, middle + sides / 2])
 
 
 def middle_of(box: NDArray[np.floating]) -> tuple[Floats, Floats]:

@@ -4,6 +4,7 @@ import ctypes
 import time
 from types import TracebackType
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -37,6 +38,7 @@ _keep_on = _ON_EXIT(lambda display, data: _GONE.add(display))  # Xlib would end 
 class Window:
     """Shows pictures, one after the other. Use it in a `with`, from one thread.
 
+    It comes with the first picture: before that, nobody would answer its keys.
     Raises MoveNetError where no window can be opened, and where its screen goes away.
     """
 
@@ -52,6 +54,7 @@ class Window:
             raise MoveNetError(
                 f"--show: no window can be opened ({error}); run it on a desktop, or use --save"
             ) from error
+        self._root.withdraw()
         self._root.title(title)
         self._root.resizable(width=False, height=False)
         self._root.bind("<Destroy>", self._on_destroy)  # by the user's click, or by `close`
@@ -59,11 +62,15 @@ class Window:
         self._root.bind("<Button-1>", lambda _: self._keys.append("click"))
         self._label = tkinter.Label(self._root, borderwidth=0, background="black")
         self._label.pack()
-        self._root.focus_force()  # or the first keys would go to the terminal
         self._photo: ImageTk.PhotoImage | None = None
         self._keys: list[str] = []
         self._closed = False
         self._display = outlived(self._root)
+
+    @property
+    def screen(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self._root.winfo_screenwidth(), self._root.winfo_screenheight()
 
     @property
     def closed(self) -> bool:
@@ -115,16 +122,17 @@ class Window:
             raise MoveNetError("--show: the screen is gone (its X server ended); use --save")
 
     def _draw(self, image: NDArray[np.uint8]) -> None:
-        picture = Image.fromarray(image)
-        screen = self._root.winfo_screenwidth(), self._root.winfo_screenheight()
-        size = fitted(picture.size, screen)
-        if size != picture.size:
-            picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
+        height, width = image.shape[:2]
+        size = fitted((width, height), self.screen)
+        picture = Image.fromarray(scaled(image, size))
         if self._photo is not None and (self._photo.width(), self._photo.height()) == size:
             self._photo.paste(picture)  # quicker than a new one, and without a flicker
         else:
             self._photo = ImageTk.PhotoImage(picture, master=self._root)
             self._label.configure(image=self._photo)
+        if self._root.state() == "withdrawn":
+            self._root.deiconify()
+            self._root.focus_force()  # or the first keys would go to the terminal
 
     def _on_destroy(self, event: "tkinter.Event[tkinter.Misc]") -> None:
         self._closed = True
@@ -160,3 +168,13 @@ def fitted(size: tuple[int, int], screen: tuple[int, int]) -> tuple[int, int]:
     """Width and height scaled down, never up, to fit on the screen; the aspect is kept."""
     scale = min(1.0, *(_SCREEN_SHARE * s / n for n, s in zip(size, screen, strict=True)))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def scaled(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 -> as wide and high as that; the array itself where it is so already."""
+    height, width = image.shape[:2]
+    if size == (width, height):
+        return image
+    # Under one half, linear interpolation would leave pixels out.
+    method = cv2.INTER_AREA if 2 * size[1] < height else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)

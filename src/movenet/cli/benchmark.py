@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from movenet.cli.options import add_device, add_engine, add_threads, positive, shape
+from movenet.cli.places import mark
 from movenet.cli.predict import Report, find_sources
 from movenet.errors import ImageError, MoveNetError
 from movenet.specs import SPECS
@@ -100,15 +101,15 @@ def check_outputs(args: argparse.Namespace, paths: Sequence[Path]) -> None:
 
     if args.plot:
         from movenet.benchmark import plot  # noqa: F401 (whether matplotlib is there)
-    taken = {path.resolve(): "one of the pictures" for path in paths}
+    taken: dict[object, str] = {mark(path): "one of the pictures" for path in paths}
     for what, file in (("the engine", parse_engine(args.engine)[1]), ("the file of --vs", args.vs)):
         if file:
-            taken[file.resolve()] = what
+            taken[mark(file)] = what
     for option, path in (("--json", args.json), ("--plot", args.plot)):
-        if path and path.resolve() in taken:
-            raise MoveNetError(f"{option} {path}: is {taken[path.resolve()]}; name another file")
+        if path and mark(path) in taken:
+            raise MoveNetError(f"{option} {path}: is {taken[mark(path)]}; name another file")
         if path:
-            taken[path.resolve()] = f"the file of {option}"
+            taken[mark(path)] = f"the file of {option}"
             try_to_write(option, path)
 
 

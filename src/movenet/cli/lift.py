@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from movenet.cli import track
-from movenet.cli.options import above_zero, add_device, add_engine, add_threads, place
+from movenet.cli.options import above_zero, add_device, add_engine, add_threads, place, saved
 from movenet.cli.source import check_first, check_part, open_named
 from movenet.errors import EngineError, VideoError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from movenet.sources import Source
 
 ANIMATED = {".gif", ".apng"}  # pictures by their suffix, read as the videos they are
-FACED, MOVING = ("json", "bvh", "trc"), ("bvh", "trc")  # options that need that
+MOVING = ("bvh", "trc")  # options of movements, and of whole bodies
 TALLEST_M = 3.0  # the tallest man known measured 2.72 m; more is another unit
 
 
@@ -76,14 +76,15 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     """Files and the window."""
     for option, kind, what in (
         ("--save", "FILE", "picture and bodies side by side: a video (.mp4, .mov) of a clip, a "
-         ".png or .jpg of a picture, or a folder of pictures"),
+         ".png or .jpg of a picture, or a folder/ of pictures"),
         ("--json", "FILE", "JSON Lines, a line a frame, with joint angles"),
         ("--csv", "FILE", "a table, a row a joint"),
         ("--parquet", "FILE", "the same table as Parquet"),
         ("--bvh", "FILE", "a skeleton that moves, as Blender opens it, a file a person"),
         ("--trc", "FILE", "marker trajectories as OpenSim reads them, a file a person"),
     ):  # fmt: skip
-        parser.add_argument(option, type=place, metavar=kind, help=what)
+        name = saved if option == "--save" else place
+        parser.add_argument(option, type=name, metavar=kind, help=what)
     parser.add_argument("--show", action="store_true", help="a window that shows the bodies live")
     parser.add_argument(
         "--mirror", action="store_true", help="mirror the window of --show, not the results"
@@ -144,15 +145,17 @@ def check(args: argparse.Namespace, files: Sequence[Path]) -> None:
         raise EngineError(
             "--height: --weights gives metres of its own, those of Human3.6M's people"
         )
-    if args.weights and (kind := first(args, FACED)):
+    if args.weights and (kind := first(args, MOVING)):
         raise EngineError(
-            f"--{kind}: needs the face's joints, which --weights does not give; take --csv or "
-            "--parquet"
+            f"--{kind}: needs the face's joints, which --weights does not give; take --json, "
+            "--csv or --parquet"
         )
     if len(files) > 1 and (kind := first(args, MOVING)):
         raise EngineError(f"--{kind}: is one movement, and pictures are none; give them one by one")
     if files and (args.start or args.end is not None or args.stride > 1 or args.rate):
         raise EngineError("--start, --end, --stride, --rate: are for clips, and a picture is none")
+    if files and args.camera_size:
+        raise EngineError("--camera-size: is asked of cameras, and a picture is none")
 
 
 def first(args: argparse.Namespace, options: Sequence[str]) -> str | None:

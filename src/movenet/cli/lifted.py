@@ -79,7 +79,7 @@ class Lifting:
         joints = videopose.lift(self._earlier, poses.keypoints, poses.image_size)
         return Bodies(
             joints,
-            np.full(joints.shape[:2], np.nan, np.float32),
+            np.where(np.isnan(joints).any(-1), np.inf, np.nan).astype(np.float32),
             unit=METRES,
             ids=poses.ids,
             frame_index=poses.frame_index,

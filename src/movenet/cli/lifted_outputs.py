@@ -12,9 +12,19 @@ from numpy.typing import NDArray
 from movenet import __version__, images
 from movenet.cli.lifted import Lifted
 from movenet.cli.pair import LiftedView, Pair
-from movenet.cli.predict import counted, destination, make_folder
-from movenet.cli.results import Results, places, sink, stem_of
-from movenet.errors import EngineError, MoveNetError
+from movenet.cli.places import (
+    check_places,
+    destination,
+    files_of,
+    free_stem,
+    is_folder,
+    make_folder,
+    marks,
+    stem_of,
+)
+from movenet.cli.predict import counted
+from movenet.cli.results import Results, sink
+from movenet.errors import EngineError
 from movenet.lifting.writers import KINDS, BodiesWriter, BvhWriter, TrcWriter, open_writer
 
 if TYPE_CHECKING:
@@ -22,8 +32,6 @@ if TYPE_CHECKING:
 
 FOLDER = Path("lifted")  # of a file's results, where nothing else is said
 TABLE = "pictures"  # of several pictures
-# Those that empty an old file come last, when everything else could be opened.
-WRITERS = sorted(KINDS, key=lambda kind: kind in ("json", "csv"))
 
 
 class LiftedOutputs(Results[Lifted]):
@@ -40,12 +48,15 @@ class LiftedOutputs(Results[Lifted]):
         self.files, self._unit = files, unit
         self._people = 0
         self._pair = Pair(keypoint_threshold=args.threshold, stills=bool(files))
-        choose(args, source, files)
-        super().__init__(args, source, twice=not (source.live or files))
+        read = [file for word in args.sources for file in files_of(word)]
+        choose(args, source, files, read)
+        named = {kind: getattr(args, kind) for kind in KINDS}
+        named["save"] = Path(args.save) if args.save else None
+        check_places(named, read)
+        made = [path for path in named.values() if path]
+        super().__init__(args, source, made, twice=not (source.live or files))
 
     def _open(self, args: argparse.Namespace, source: "Source", stack: ExitStack) -> None:
-        named = {kind: getattr(args, kind) for kind in (*KINDS, "save")}
-        self.made += places(named, args.sources)
         if args.show:
             self.view = LiftedView(
                 keypoint_threshold=self.threshold,
@@ -59,7 +70,7 @@ class LiftedOutputs(Results[Lifted]):
         elif args.save:
             name = stem_of(args.sources[0], "lift")
             self._save_to(sink(args.save, source, name=name, stride=args.stride), stack)
-        for kind in WRITERS:
+        for kind in KINDS:
             if (path := getattr(args, kind)) is not None:
                 writer = open_writer(
                     kind, path, model=args.model, version=__version__, unit=self._unit
@@ -92,21 +103,22 @@ class LiftedOutputs(Results[Lifted]):
 class Stills:
     """Pictures in a folder under the names of their files, or one in a file of its own."""
 
-    def __init__(self, save: Path, files: Sequence[Path]) -> None:
+    def __init__(self, save: str, files: Sequence[Path]) -> None:
         """Make the folder. MoveNetError says why it cannot be, or what is no name of a picture."""
-        self._file = save if save.suffix else None
-        self._folder, self._files = save, files
-        self._taken = {str(file.resolve()).casefold() for file in files}
+        self._folder, self._files = Path(save), files
+        self._file = None if is_folder(save) else self._folder
+        self._taken = set[object]().union(*map(marks, files))
         if self._file is None:
-            make_folder(save)
-        elif save.suffix.lower() not in images.SAVED_AS:
-            raise MoveNetError(
+            make_folder(self._folder)
+        elif self._file.suffix.lower() not in images.SAVED_AS:
+            raise EngineError(
                 f"--save {save}: pictures are saved as {', '.join(images.SAVED_AS)}, or in a "
-                "folder, a name without a suffix"
+                "folder, a name without a suffix or with a / at its end"
             )
         elif len(files) > 1:
-            raise MoveNetError(
-                f"--save {save}: is one picture for {len(files)}; name a folder, without a suffix"
+            raise EngineError(
+                f"--save {save}: is one picture for {len(files)}; name a folder, with a / at its "
+                "end"
             )
 
     def write(self, image: NDArray[np.uint8], index: int) -> None:
@@ -118,8 +130,13 @@ class Stills:
             images.save(image, self._file)
 
 
-def choose(args: argparse.Namespace, source: "Source", files: Sequence[Path]) -> None:
-    """What to write where nothing is named: a drawing and a table of files, a camera's window."""
+def choose(
+    args: argparse.Namespace, source: "Source", files: Sequence[Path], read: Sequence[Path]
+) -> None:
+    """What to write where nothing is named: a drawing and a table of files, a camera's window.
+
+    `files` are pictures that are lifted each by itself, and `read` all files of the sources.
+    """
     named = args.show or args.save or any(getattr(args, kind) for kind in KINDS)
     args.show = args.show or (source.live and not named)
     if args.mirror and not args.show:
@@ -127,9 +144,8 @@ def choose(args: argparse.Namespace, source: "Source", files: Sequence[Path]) ->
     if named or args.show:
         return
     make_folder(FOLDER)
-    stem = stem_of(args.sources[0], "lift")
-    args.save, args.csv = FOLDER / f"{stem}.mp4", FOLDER / f"{stem}.csv"
+    drawn = ".png" if files else ".mp4"
+    stem = free_stem(FOLDER, stem_of(args.sources[0], "lift"), (drawn, ".csv"), read)
+    args.save, args.csv = str(FOLDER / f"{stem}{drawn}"), FOLDER / f"{stem}.csv"
     if len(files) > 1:
-        args.save, args.csv = FOLDER, FOLDER / f"{TABLE}.csv"
-    elif files:
-        args.save = FOLDER / f"{stem}.png"
+        args.save, args.csv = str(FOLDER), FOLDER / f"{TABLE}.csv"

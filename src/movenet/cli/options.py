@@ -48,6 +48,12 @@ def place(text: str) -> Path:
     return Path(text)
 
 
+def saved(text: str) -> str:
+    """Where pictures are saved; a slash at its end means a folder."""
+    place(text)
+    return text
+
+
 def add_model(parser: argparse.ArgumentParser) -> None:
     """--model."""
     parser.add_argument(

@@ -1,6 +1,7 @@
 """Where the frames of `movenet track` go: files, a video and a window."""
 
 import argparse
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movenet import __version__
-from movenet.cli.predict import make_folder
-from movenet.cli.results import Results, places, sink, stem_of
+from movenet.cli.places import check_places, files_of, free_stem, make_folder, stem_of
+from movenet.cli.results import Results, sink
 from movenet.cli.view import View
 from movenet.errors import EngineError
 from movenet.pipeline import Step, is_longest
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
     from movenet.sources import Source
 
 FOLDER = Path("poses")  # of a file's results, where nothing else is said
-# Those that empty an old file come last, when everything else could be opened.
-WRITERS = sorted(KINDS, key=lambda kind: kind in ("json", "csv"))
 KEYPOINT = "right_wrist"  # of --plot
+PLOTTED_AS = (".png", ".svg", ".pdf")
 
 
 class Outputs(Results[Step]):
@@ -36,13 +36,16 @@ class Outputs(Results[Step]):
         """Open what the options name. Raises MoveNetError for what cannot be."""
         self.writers: list[Writer] = []
         self.plot: KeypointPlot | None = None
-        choose(args, source)
+        read = files_of(args.source)
+        choose(args, source, read)
+        named = {kind: getattr(args, kind) for kind in (*KINDS, "plot")}
+        named["save"] = Path(args.save) if args.save else None
+        check_places(named, read)
+        made = [path for path in named.values() if path]
         twice = args.smooth == "offline" or is_longest(args.target)
-        super().__init__(args, source, twice=twice)
+        super().__init__(args, source, made, twice=twice)
 
     def _open(self, args: argparse.Namespace, source: "Source", stack: ExitStack) -> None:
-        named = {kind: getattr(args, kind) for kind in (*KINDS, "plot", "save")}
-        self.made += places(named, [args.source])
         if args.show:
             self.view = View(
                 keypoint_threshold=self.threshold, mirrored=args.mirror, live=source.live
@@ -59,7 +62,7 @@ class Outputs(Results[Step]):
         if args.save:
             name = stem_of(args.source)
             self._save_to(sink(args.save, source, name=name, stride=args.stride), stack)
-        for kind in WRITERS:
+        for kind in KINDS:
             if (path := getattr(args, kind)) is not None:
                 self.writers.append(stack.enter_context(self._writer(kind, path, args)))
 
@@ -99,16 +102,22 @@ def unfilled(step: Step) -> Poses:
     return replace(poses, keypoint_scores=least)
 
 
-def choose(args: argparse.Namespace, source: "Source") -> None:
-    """What to write where nothing is named: a video and a table of a file, a window of a camera."""
+def choose(args: argparse.Namespace, source: "Source", read: Sequence[Path]) -> None:
+    """What to write where nothing is named: a video and a table of a file, a window of a camera.
+
+    `read` are the files of the source. EngineError for options that cannot be.
+    """
     named = args.show or args.plot or args.save or any(getattr(args, kind) for kind in KINDS)
     args.show = args.show or (source.live and not named)
     for option, needed in (("mirror", "show"), ("keypoint", "plot"), ("metres_per_pixel", "trc")):
         if getattr(args, option) and not getattr(args, needed):
             name = option.replace("_", "-")
             raise EngineError(f"--{name}: does nothing without --{needed}; add that")
+    if args.plot and args.plot.suffix.lower() not in PLOTTED_AS:
+        kinds = f"{', '.join(PLOTTED_AS[:-1])} or {PLOTTED_AS[-1]}"
+        raise EngineError(f"--plot {args.plot}: plots are saved as {kinds}; choose one")
     if named or args.show:
         return
     make_folder(FOLDER)
-    stem = stem_of(args.source)
-    args.save, args.csv = FOLDER / f"{stem}.mp4", FOLDER / f"{stem}.csv"
+    stem = free_stem(FOLDER, stem_of(args.source), (".mp4", ".csv"), read)
+    args.save, args.csv = str(FOLDER / f"{stem}.mp4"), FOLDER / f"{stem}.csv"

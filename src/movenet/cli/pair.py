@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from movenet.cli.lifted import Lifted, told
 from movenet.cli.view import View, annotated
 from movenet.view3d import View3D, beside
+from movenet.window import fitted, scaled
 
 Pixels = NDArray[np.uint8]
 
@@ -30,8 +31,15 @@ class Pair:
         for view in self._views:
             view.turn(azimuth_deg, elevation_deg)
 
-    def draw(self, step: Lifted, *, mirrored: bool = False) -> Pixels:
-        """A new picture (H, W, 3) uint8 RGB; mirrored, the bodies are too."""
+    def draw(
+        self, step: Lifted, *, mirrored: bool = False, screen: tuple[int, int] | None = None
+    ) -> Pixels:
+        """A new picture (H, W, 3) uint8 RGB; mirrored, the bodies are too.
+
+        It is drawn no larger than a screen shows it (its width and height).
+        """
+        if screen is not None:
+            step = self._smaller(step, screen)
         height, width = step.frame.image.shape[:2]
         size = max(2, height), max(2, min(height, width))
         across = step.poses.boxes[:, [0, 2]].sum(1) * (-1 if mirrored else 1)
@@ -48,6 +56,17 @@ class Pair:
             view.size = size
             drawn = beside(drawn, view.draw(bodies))
         return drawn
+
+    def _smaller(self, step: Lifted, screen: tuple[int, int]) -> Lifted:
+        """With a picture that leaves room for the bodies."""
+        height, width = step.frame.image.shape[:2]
+        across = width + len(self._views) * min(height, width)
+        _, high = fitted((across, height), screen)
+        image = scaled(step.frame.image, (max(1, round(width * high / height)), high))
+        ratio = np.array(image.shape[1::-1], np.float32) / (width, height)
+        keypoints = (step.poses.keypoints * ratio).astype(np.float32)
+        poses = replace(step.poses, keypoints=keypoints, image_size=image.shape[:2])
+        return step._replace(frame=replace(step.frame, image=image), poses=poses)
 
 
 class LiftedView(View[Lifted]):
@@ -70,6 +89,7 @@ class LiftedView(View[Lifted]):
             return self._drawn()
         return super()._obey(key)
 
-    def _drawn(self) -> Pixels:
+    def _drawn(self, *, whole: bool = False) -> Pixels:
         assert self._shown is not None
-        return self._pair.draw(self._shown, mirrored=self.mirrored)
+        screen = None if whole else self.screen
+        return self._pair.draw(self._shown, mirrored=self.mirrored, screen=screen)

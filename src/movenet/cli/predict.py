@@ -25,6 +25,7 @@ from movenet.cli.options import (
     positive,
     share,
 )
+from movenet.cli.places import destination, make_folder, marks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from movenet.writers import JsonLinesWriter
 
 STAGES = ("read", "preprocess", "inference", "decode", "refine")
-LOSSY = (".jpg", ".jpeg")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +107,7 @@ class Outputs:
     writer: "JsonLinesWriter | None"
     window: "Window | None"
     threshold: float
-    taken: set[str]  # destinations in use, folded: no two results, and no source, share a name
+    taken: set[object]  # `marks` of sources and results: no two are one file
 
     def put(self, path: Path, picture: "NDArray[np.uint8]", poses: "Poses") -> str | None:
         """Write and show one result; the key that was pressed, if any."""
@@ -164,13 +164,13 @@ def open_outputs(
     from movenet.window import Window
     from movenet.writers import JsonLinesWriter
 
-    taken = {str(path.resolve()).casefold() for path in paths}
+    taken = set[object]().union(*map(marks, paths))
     if folder:
         make_folder(folder)
     window = stack.enter_context(Window("movenet")) if args.show else None
     writer = None
     if args.json:
-        if str(args.json.resolve()).casefold() in taken:
+        if not taken.isdisjoint(marks(args.json)):
             raise MoveNetError(f"--json {args.json}: is one of the pictures; name another file")
         writer = stack.enter_context(
             JsonLinesWriter(args.json, model=model_name(args), version=__version__)
@@ -256,32 +256,6 @@ def find_sources(args: argparse.Namespace, folder: Path | None, report: Report) 
             if not (inside and drawn in path.resolve().parents):
                 paths.setdefault(path.resolve(), path)
     return list(paths.values())
-
-
-def destination(path: Path, folder: Path, taken: set[str]) -> Path:
-    """A file in the folder for that picture's drawing, which nothing else of this run uses."""
-    suffix = path.suffix if path.suffix.lower() in LOSSY else ".png"
-    number = 1
-    while True:
-        stem = path.stem if number == 1 else f"{path.stem}-{number}"
-        chosen = folder / f"{stem}{suffix}"
-        key = str(chosen.resolve()).casefold()
-        if key not in taken:
-            taken.add(key)
-            return chosen
-        number += 1
-
-
-def make_folder(folder: Path) -> None:
-    """The folder, made where it is missing; MoveNetError where it cannot be."""
-    from movenet.errors import MoveNetError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MoveNetError(
-            f"{folder}: cannot be made ({error.strerror}); name another folder"
-        ) from error
 
 
 def counted(number: int, noun: str) -> str:

@@ -1,26 +1,26 @@
 """What the results of `movenet track` and `movenet lift` have in common: files and a window."""
 
 import argparse
-import glob
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
-from movenet.cli import predict
+from movenet.cli.places import is_folder
+from movenet.cli.predict import counted
 from movenet.cli.view import S, View
-from movenet.errors import MoveNetError
+from movenet.errors import EngineError
 from movenet.frame import Frame
 from movenet.frame_folder import FrameFolder
 from movenet.movie import SUFFIXES, Movie
 from movenet.overlap import Behind
 from movenet.sources.video import Video
 from movenet.stopwatch import Stopwatch
+from movenet.writers.writer import person_files
 
 if TYPE_CHECKING:
     from movenet.sources import Source
@@ -47,10 +47,13 @@ class PerPerson(Protocol):
 class Results(Generic[S]):
     """Everything that a run writes and shows. Made: every place was tried. Use it in a `with`."""
 
-    def __init__(self, args: argparse.Namespace, source: "Source", *, twice: bool) -> None:
+    def __init__(
+        self, args: argparse.Namespace, source: "Source", made: list[Path], *, twice: bool
+    ) -> None:
         """Open what the options name. Raises MoveNetError for what cannot be.
 
-        `twice`: whether the source is read once for its people and once for its pictures.
+        `made` are the places that they name. `twice`: whether the source is read once for its
+        people and once for its pictures.
         """
         self.threshold = args.threshold
         self.frames, self.ids, self.times_lost = 0, set[Any](), 0
@@ -59,7 +62,7 @@ class Results(Generic[S]):
         if twice:
             self.passes = [("looking", self.counted), ("writing", self._read)]
         self.stopwatch = Stopwatch()  # of what goes on beside the tracking
-        self.made: list[Path] = []
+        self.made = made
         self.per_person: dict[Path, PerPerson] = {}
         self.behind: Behind[S] | None = None
         self.view: View[S] | None = None
@@ -150,48 +153,37 @@ class Results(Generic[S]):
             if frames and times:
                 parts = (f"{name} {spent / frames:.1f}" for name, spent in times.items())
                 lines.append(f"{words}: {', '.join(parts)}")
+        return "\n".join(lines + self._files())
+
+    def _files(self) -> list[str]:
+        """What was made, and what looks as if it was; before the first frame nothing was."""
         made = [path for path in self.paths() if path.exists()]
-        if made:
-            lines.append(f"made {', '.join(map(str, made))}")
-        return "\n".join(lines)
+        older = [path for each in self.per_person for path in person_files(each)]
+        older = [path for path in older if path not in made]
+        lines = (("made", made), ("left from an earlier run:", older))
+        return [
+            f"{words} {', '.join(map(str, paths))}"
+            for words, paths in lines
+            if paths and self.frames
+        ]
 
     def _seen(self) -> str:
-        seen = (
-            f"{predict.counted(self.frames, 'frame')}, {predict.counted(len(self.ids), 'person')}"
-        )
-        return f"{seen}, lost {predict.counted(self.times_lost, 'time')}"
+        seen = f"{counted(self.frames, 'frame')}, {counted(len(self.ids), 'id')}"
+        return f"{seen}, lost {counted(self.times_lost, 'time')}"
 
 
-def sink(save: Path, source: "Source", *, name: str, stride: int) -> Movie | FrameFolder:
-    """A video, or for a name without a suffix a folder of pictures, each called `name`_index."""
-    if not save.suffix:
-        return FrameFolder(save, name)
-    if save.suffix.lower() not in SUFFIXES:
-        raise MoveNetError(
+def sink(save: str, source: "Source", *, name: str, stride: int) -> Movie | FrameFolder:
+    """A video, or a folder of pictures, each called `name`_index."""
+    path = Path(save)
+    if is_folder(save):
+        return FrameFolder(path, name)
+    if path.suffix.lower() not in SUFFIXES:
+        raise EngineError(
             f"--save {save}: videos are saved as {', '.join(SUFFIXES)}, and pictures in a "
-            "folder, a name without a suffix"
+            "folder, a name without a suffix or with a / at its end"
         )
     return Movie(
-        save,
+        path,
         rate=source.rate / stride if source.rate else None,
         sound=source.reopen if isinstance(source, Video) else None,
     )
-
-
-def places(named: Mapping[str, Path | None], read: Sequence[str]) -> list[Path]:
-    """What will be written, by option; MoveNetError where two are one, or one is what is read."""
-    taken = {Path(source).resolve(): "what is read" for source in read}
-    for option, path in named.items():
-        if path is None:
-            continue
-        if (other := taken.get(path.resolve())) is not None:
-            raise MoveNetError(f"--{option} {path}: is {other}; name another file")
-        taken[path.resolve()] = f"--{option} too"
-    return [path for path in named.values() if path]
-
-
-def stem_of(source: str, verb: str = "track") -> str:
-    """A name for the results of a source; the verb where it has none."""
-    path = Path(urlsplit(source).path if "://" in source else source)
-    named = path.parent if glob.has_magic(path.name) else path
-    return named.stem or verb

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 def open_named(args: argparse.Namespace) -> "Source":
     """The source that the options name; EngineError for those that it cannot have."""
     from movenet.sources import open_source
+    from movenet.sources.animation import Animation
+    from movenet.sources.camera import Camera
     from movenet.sources.stream import Stream
     from movenet.sources.video import Video
 
@@ -21,16 +23,18 @@ def open_named(args: argparse.Namespace) -> "Source":
     try:
         source = open_source(
             args.source,
-            camera_size=args.camera_size,
             start_s=args.start,
             end_s=args.end,
             stride=args.stride,
+            **({"camera_size": args.camera_size} if args.camera_size else {}),
             **({"rate": args.rate} if args.rate else {}),
         )
     except ValueError as error:
         raise EngineError(str(error)) from error
-    if args.rate and isinstance(source, (Video, Stream)):
+    if args.rate and isinstance(source, (Animation, Stream, Video)):
         raise EngineError(f"--rate: {args.source} has times of its own; --stride leaves frames out")
+    if args.camera_size and not isinstance(source, Camera):
+        raise EngineError(f"--camera-size: is asked of cameras, and {args.source} is none")
     return source
 
 

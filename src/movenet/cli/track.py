@@ -22,6 +22,7 @@ from movenet.cli.options import (
     picture_size,
     place,
     positive,
+    saved,
     share,
     time_s,
 )
@@ -132,7 +133,6 @@ def add_part(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--camera-size",
         type=picture_size,
-        default=(1280, 720),
         metavar="WxH",
         help="what a camera is asked for (default: 1280x720)",
     )
@@ -147,7 +147,7 @@ def add_part(parser: argparse.ArgumentParser) -> None:
 def add_outputs(parser: argparse.ArgumentParser) -> None:
     """Files and the window."""
     for option, kind, what in (
-        ("--save", "FILE", "annotated video (.mp4, .mov), or a folder for its frames as pictures"),
+        ("--save", "FILE", "annotated video (.mp4, .mov), or a folder/ for its frames as pictures"),
         ("--json", "FILE", "JSON Lines, a line a frame"),
         ("--csv", "FILE", "a table, a row a keypoint"),
         ("--parquet", "FILE", "the same table as Parquet"),
@@ -156,7 +156,8 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         ("--trc", "FILE", "marker trajectories as OpenSim reads them"),
         ("--plot", "FILE", "x and y of a keypoint over time, before and after smoothing (.png)"),
     ):
-        parser.add_argument(option, type=place, metavar=kind, help=what)
+        name = saved if option == "--save" else place
+        parser.add_argument(option, type=name, metavar=kind, help=what)
     parser.add_argument(
         "--keypoint",
         choices=NAMES,
@@ -247,11 +248,26 @@ def put_all(passed: "Iterator[S]", outputs: "Results[S]", args: argparse.Namespa
             print(f"movenet: {error}", file=sys.stderr)
             return 1
         if step is None:
-            return 0
+            return missed(args.target, outputs)
         if not outputs.frames:
             check_box(args.target, step.frame)
         if not outputs.put(step):
             return 0
+
+
+def missed(target: str | None, outputs: "Results[S]") -> int:
+    """1, and a line, where an id that was asked for was never seen; else 0."""
+    from movenet.target import parse
+
+    aim = parse(target) if target is not None else None
+    if aim is None or aim.kind != "id" or outputs.ids:
+        return 0
+    print(
+        f"movenet: --target {target}: this id was never seen; run without --target to see which "
+        "there are",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def progress(source: "Source", outputs: "Results[S]") -> "Watch":

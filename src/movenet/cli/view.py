@@ -125,8 +125,8 @@ class View(Window, Generic[S]):
             self._save()
         return None
 
-    def _drawn(self) -> Pixels:
-        """A frame as the window shows it."""
+    def _drawn(self, *, whole: bool = False) -> Pixels:
+        """A frame as the window shows it; `whole`: not smaller than it is."""
         assert self._shown is not None
         return annotated(self._shown, self.threshold, mirrored=self.mirrored)
 
@@ -139,7 +139,7 @@ class View(Window, Generic[S]):
             number += 1
             path = Path(f"snapshot_{index:06d}-{number}.png")
         try:
-            images.save(self._drawn(), path)
+            images.save(self._drawn(whole=True), path)
         except ImageError as error:
             print(f"movenet: {error}", file=sys.stderr)
         else:

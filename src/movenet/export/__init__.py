@@ -80,11 +80,7 @@ def export(  # noqa: PLR0913 (each is a choice of the user's)
     job = make_job(network, format, maker, precision, tuple(shapes), heads)
     job = with_pictures(job, calibration, check)
     target = Path(path or f"{job.spec.name}{maker.SUFFIX}")
-    if not target.name.endswith(maker.SUFFIX):
-        raise ValueError(f"{target}: a {format} file is called NAME{maker.SUFFIX}")
-    for place in (target, target.with_name(f"{target.name}{CERTIFICATE}")):
-        if place.is_dir() and not (place / "Manifest.json").is_file():  # a Core ML package has one
-            raise ExportError(f"{place}: is a folder; name another file")
+    check_target(target, format, maker.SUFFIX)
     companion = target.with_suffix(".bin")
     if format == "openvino" and companion.exists() and not target.exists():
         raise ExportError(f"{companion}: is there, and would be written over; name another file")
@@ -100,27 +96,61 @@ def made(job: Job, maker: Format, folder: Path, target: Path) -> Certificate:
     path = folder / target.name
     planted = folder / "planted" / f"planted{maker.SUFFIX}"
     planted.parent.mkdir()
+    with converting(target, job.format):
+        maker.export(job, path)
+        maker.export(job.planted(), planted)
+        proof = maker.verify(job, path, planted)
+    shutil.rmtree(planted.parent)
+    keep(proof, folder, target)
+    return proof
+
+
+class Proof(Protocol):
+    """What a certificate has, whatever it is of."""
+
+    @property
+    def failures(self) -> list[str]:
+        """What is over its limit, in words."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        ...
+
+
+def check_target(target: Path, format: str, suffix: str) -> None:
+    """ValueError for a name without the format's suffix, ExportError for a folder."""
+    if not target.name.endswith(suffix):
+        raise ValueError(f"{target}: a {format} file is called NAME{suffix}")
+    for place in (target, target.with_name(f"{target.name}{CERTIFICATE}")):
+        if place.is_dir() and not (place / "Manifest.json").is_file():  # a Core ML package has one
+            raise ExportError(f"{place}: is a folder; name another file")
+
+
+@contextmanager
+def converting(target: Path, format: str) -> Iterator[None]:
+    """Converters' warnings about themselves are dropped, and their own errors are ExportError."""
     try:
-        with warnings.catch_warnings():  # of converters about themselves
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            maker.export(job, path)
-            maker.export(job.planted(), planted)
-            proof = maker.verify(job, path, planted)
+            yield
     except (MoveNetError, OSError):
         raise
-    except Exception as error:  # of a converter's own kind
+    except Exception as error:
         reason = str(error).strip().partition("\n")[0]
-        raise ExportError(f"{target}: {job.format} cannot be made of it ({reason})") from error
-    if not proof.passed:
+        raise ExportError(f"{target}: {format} cannot be made of it ({reason})") from error
+
+
+def keep(proof: Proof, folder: Path, target: Path) -> None:
+    """Put what lies in the folder, and its certificate, into its place; ExportError if not good."""
+    if proof.failures:
         raise ExportError(f"{target}: not kept, {'; '.join(proof.failures)}")
-    shutil.rmtree(planted.parent)
     proof.save(folder / f"{target.name}{CERTIFICATE}")
     for item in sorted(folder.iterdir()):
         place = target.parent / item.name
         if place.is_dir():  # a package of an earlier export
             shutil.rmtree(place)
         os.replace(item, place)
-    return proof
 
 
 def find(name: str) -> Format:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from movenet import images, pictures
 from movenet.crop import CropRegion
@@ -288,7 +289,7 @@ def pictures_digest(checked: Iterable[Pixels]) -> str:
     return total.hexdigest()
 
 
-def weights_digest(model: MoveNet) -> str:
+def weights_digest(model: nn.Module) -> str:
     """The SHA-256 of a network's numbers, in the order of their names."""
     total = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):

@@ -7,9 +7,9 @@ weights; the arithmetic is float32 in both. int8 is in `litert_int8.py`.
 import json
 from pathlib import Path
 
+from movenet.engines.flatbuffer import File, Graph
 from movenet.export import litert_int8
 from movenet.export.certificate import THREADS, Certificate
-from movenet.export.flatbuffer import File, Graph
 from movenet.export.job import Job
 from movenet.export.litert_decode import one_person, several_people
 from movenet.export.litert_network import Layers

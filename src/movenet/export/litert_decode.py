@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movenet.decode import KEYPOINTS, PEOPLE, SMALLEST_NORMAL
-from movenet.export.flatbuffer import Value
+from movenet.engines.flatbuffer import Value
 from movenet.export.litert_network import SAME, Layers
 from movenet.specs import TRUE_CONSTANTS, Constants
 

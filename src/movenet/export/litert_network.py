@@ -16,7 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from movenet.export.flatbuffer import Graph, Scale, Value
+from movenet.engines.flatbuffer import Graph, Scale, Value
 from movenet.model import STAGES, TAPPED, Head, InvertedResidual, MoveNet
 
 Floats = NDArray[np.float32]

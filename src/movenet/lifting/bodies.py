@@ -1,5 +1,6 @@
 """The people of one picture in three dimensions."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ class Bodies:
     joints (P, 21, 3) float32: x right, y down, z away from the camera (or, `upright`, y down along
     gravity), the pelvis at 0. All are NaN of a person without a single usable keypoint.
     uncertainty (P, 21) float32: how far from the truth a joint is to be expected, half of the time;
-    infinite where the joint is NaN.
+    infinite where the joint is NaN, and NaN where a network does not tell it.
     unit "body heights", or "m" where a height was given.
     ids (P,) int64 or None; frame_index and timestamp_s of the frame.
 
@@ -66,9 +67,10 @@ class Bodies:
         return f"Bodies({len(self)} {noun}, in {self.unit})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, lists and strings, ready for JSON (NaN and infinity as None).
+        """Plain numbers, lists and strings, ready for JSON.
 
-        `from_dict` reads it back exactly.
+        A joint that is NaN is None, and so is an uncertainty that is infinite, as at such a joint,
+        or that no network tells. `from_dict` reads it back exactly.
         """
         ids = [None] * len(self) if self.ids is None else self.ids.tolist()
         rows = zip(ids, self.joints.tolist(), self.uncertainty.tolist(), strict=True)
@@ -79,8 +81,8 @@ class Bodies:
             "people": [
                 {
                     "id": number,
-                    "joints": None if np.isnan(points[0][0]) else points,
-                    "uncertainty": None if np.isnan(points[0][0]) else spread,
+                    "joints": [None if math.isnan(point[0]) else point for point in points],
+                    "uncertainty": [value if math.isfinite(value) else None for value in spread],
                 }
                 for number, points, spread in rows
             ],
@@ -92,16 +94,18 @@ class Bodies:
 
         Raises ValueError naming what is missing or of the wrong shape.
         """
-        count = len(table.NAMES)
-        nowhere, unsure = [[np.nan] * 3] * count, [np.inf] * count
+        count, nowhere = len(table.NAMES), [np.nan] * 3
         try:
             rows = record["people"]
-            points = [row["joints"] or nowhere for row in rows]
-            spread = [row["uncertainty"] or unsure for row in rows]
+            points = [[point or nowhere for point in row["joints"]] for row in rows]
+            joints = np.array(points, np.float32).reshape(-1, count, 3)
+            spread = np.array([row["uncertainty"] for row in rows], np.float32)  # None: NaN
+            spread = spread.reshape(-1, count)
+            spread[np.isnan(joints).any(-1)] = np.inf
             ids = [row["id"] for row in rows]
             return cls(
-                np.array(points, np.float32).reshape(-1, count, 3),
-                np.array(spread, np.float32).reshape(-1, count),
+                joints,
+                spread,
                 unit=record["unit"],
                 ids=None if None in ids or not ids else np.array(ids, np.int64),
                 frame_index=record.get("frame_index"),

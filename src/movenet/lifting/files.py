@@ -1,11 +1,10 @@
-"""The shipped lifting networks: float16 safetensors, listed in a manifest and checked by hash."""
+"""Lifting networks in files: strictly in, and into the package."""
 
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load as parse
@@ -13,35 +12,11 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from movenet.errors import WeightsError
-from movenet.lifting.network import FRAMES, LiftingNetwork
+from movenet.lifting.network import LiftingNetwork
+from movenet.lifting.shipped import FOLDER, MANIFEST, Entry, manifest, read
+from movenet.lifting.specs import NETWORKS
 
-FOLDER = Path(__file__).parent / "weights"
-MANIFEST = "manifest.json"
-# What each network is: how many frames it sees, which of them it lifts, and how large it is.
-NETWORKS: dict[str, dict[str, Any]] = {
-    "single": {"frames": 1, "reference": 0, "width": 512, "blocks": 3},
-    "causal": {"frames": FRAMES, "reference": FRAMES - 1, "width": 304},
-    "centred": {"frames": FRAMES, "reference": FRAMES // 2, "width": 304},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One shipped file."""
-
-    file: str
-    sha256: str
-    parameters: int
-    receptive_field: int  # frames
-    source: str  # the recordings
-    command: str  # which trained it
-    licence: str
-
-
-def manifest(folder: Path = FOLDER) -> dict[str, Entry]:
-    """What the package ships, by network."""
-    rows = json.loads((folder / MANIFEST).read_text())
-    return {name: Entry(**row) for name, row in rows.items()}
+__all__ = ["FOLDER", "MANIFEST", "NETWORKS", "Entry", "build", "load", "manifest", "ship"]
 
 
 def load(kind: str, path: str | Path | None = None) -> LiftingNetwork:
@@ -55,17 +30,9 @@ def load(kind: str, path: str | Path | None = None) -> LiftingNetwork:
     shipped = manifest()[kind] if path is None else None
     path = FOLDER / shipped.file if shipped else Path(path or "")
     try:
-        data = path.read_bytes()
-        tensors = parse(data)
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror})") from error
+        tensors = parse(read(path, shipped.sha256 if shipped else ""))
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: not a whole safetensors file ({error})") from error
-    if shipped and hashlib.sha256(data).hexdigest() != shipped.sha256:
-        raise WeightsError(
-            f"{path}: not the file that was shipped (its SHA-256 differs);"
-            " install movenet-pytorch again"
-        )
     return build(kind, tensors, str(path))
 
 

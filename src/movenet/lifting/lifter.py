@@ -7,33 +7,33 @@ from pathlib import Path
 from typing import overload
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from movenet.lifting import files
 from movenet.lifting.bodies import HEIGHTS, METRES, Bodies
 from movenet.lifting.bones import RunningBones, bone_lengths, fitted
+from movenet.lifting.engines import select_engine
 from movenet.lifting.gravity import gravity, upright
 from movenet.lifting.history import KEPT_S, History, sampled
 from movenet.lifting.joints import MIRROR, NAMES
-from movenet.lifting.network import FRAMES, RATE
+from movenet.lifting.specs import FRAMES, RATE
 from movenet.poses import Poses
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 _MIRROR = list(MIRROR)
+_TURNED = np.array([-1, 1, 1], np.float32)
 CAUSAL_S = np.arange(1 - FRAMES, 1) / RATE  # the frames that a network sees, from the one it lifts
 CENTRED_S = (np.arange(FRAMES) - FRAMES // 2) / RATE
 _AT_ONCE = 512  # people in a batch
 
 
 class Network:
-    """A lifting network in PyTorch, on arrays; it looks twice, once in a mirror."""
+    """A lifting network on an engine; it looks twice, once in a mirror."""
 
-    def __init__(self, kind: str, weights: str | Path | None = None) -> None:
-        """ "single", "causal" or "centred"; errors as `files.load`."""
-        self._network = files.load(kind, weights)
+    def __init__(self, kind: str, engine: str | Path = "auto") -> None:
+        """ "single", "causal" or "centred"; errors as `engines.select_engine`."""
+        self._engine = select_engine(kind, engine)
 
     def __call__(self, keypoints: Floats, scores: Floats) -> tuple[Floats, Floats]:
         """(N, T, 17, 2), (N, T, 17) -> joints (N, 21, 3) in body heights, uncertainty (N, 21)."""
@@ -44,26 +44,34 @@ class Network:
         joints, uncertainty = (np.concatenate(values) for values in zip(*parts, strict=True))
         return joints, uncertainty
 
-    @torch.inference_mode()
     def _batch(self, keypoints: Floats, scores: Floats) -> tuple[Floats, Floats]:
-        mirror = _MIRROR[:17]
-        points, seen = torch.from_numpy(keypoints), torch.from_numpy(scores)
-        other = (points * torch.tensor([-1.0, 1.0]))[..., mirror, :]
-        both = self._network(torch.cat((points, other)), torch.cat((seen, seen[..., mirror])))
-        joints, turned = both.joints.chunk(2)
-        spread, other_spread = both.uncertainty.chunk(2)
-        turned = turned[:, _MIRROR] * torch.tensor([-1.0, 1.0, 1.0])
-        uncertainty = (spread + other_spread[:, _MIRROR]) / 2
-        return ((joints + turned) / 2).numpy(), uncertainty.numpy()
+        # Somebody and their mirror image side by side, as the LiteRT engine takes them.
+        other = keypoints[..., _MIRROR[:17], :] * _TURNED[:2]
+        points = np.stack((keypoints, other), 1).reshape(-1, *keypoints.shape[1:])
+        seen = np.stack((scores, scores[..., _MIRROR[:17]]), 1).reshape(-1, *scores.shape[1:])
+        joints, uncertainty = self._engine(points, seen)
+        turned, unsure = joints[1::2, _MIRROR] * _TURNED, uncertainty[1::2, _MIRROR]
+        half = np.float32(0.5)
+        return (joints[::2] + turned) * half, (uncertainty[::2] + unsure) * half
 
 
 @overload
-def lift(poses: Poses, *, height_m: float | None = None, level: bool = False) -> Bodies: ...  # type: ignore[overload-overlap]
+def lift(  # type: ignore[overload-overlap]
+    poses: Poses,
+    *,
+    height_m: float | None = None,
+    level: bool = False,
+    engine: str | Path = "auto",
+) -> Bodies: ...
 
 
 @overload
 def lift(
-    poses: Iterable[Poses], *, height_m: float | None = None, level: bool = False
+    poses: Iterable[Poses],
+    *,
+    height_m: float | None = None,
+    level: bool = False,
+    engine: str | Path = "auto",
 ) -> list[Bodies]: ...
 
 
@@ -72,6 +80,7 @@ def lift(
     *,
     height_m: float | None = None,
     level: bool = False,
+    engine: str | Path = "auto",
 ) -> Bodies | list[Bodies]:
     """Poses of one picture -> Bodies; poses over time, of a whole clip -> a list of Bodies.
 
@@ -79,15 +88,18 @@ def lift(
     frame, and keeps the lengths of the bones. Without times every picture is lifted by itself.
     `height_m` is everybody's stature in metres, and makes those the unit. `level` turns a clip
     upright, by gravity as its people let it be estimated; where they do not, nothing is turned.
+    `engine` is "auto" (LiteRT, or PyTorch where that is missing), "litert", "torch", "onnx" or an
+    exported file: of lift-centred for poses over time, else of lift-single.
 
-    Raises ValueError for a height that is not over 0, and for several people over time without ids.
+    Raises ValueError for a height that is not over 0, for several people over time without ids, and
+    for an unknown engine; EngineError for one that is missing, and for another network's file.
     """
     check_height(height_m)
     if isinstance(poses, Poses):
-        return in_metres(_single([poses])[0], height_m)
+        return in_metres(_single([poses], engine)[0], height_m)
     clip = list(poses)
     timed = bool(clip) and all(each.timestamp_s is not None for each in clip)
-    bodies = _clip(clip) if timed else _single(clip)
+    bodies = _clip(clip, engine) if timed else _single(clip, engine)
     if level and (down := gravity(bodies)) is not None:
         bodies = [upright(each, down.down) for each in bodies]
     return [in_metres(each, height_m) for each in bodies]
@@ -96,11 +108,14 @@ def lift(
 class Lifter:
     """Lifts a stream frame by frame, from the past alone; one object a stream."""
 
-    def __init__(self, *, height_m: float | None = None) -> None:
-        """`height_m`: everybody's stature in metres, which makes those the unit; over 0."""
+    def __init__(self, *, height_m: float | None = None, engine: str | Path = "auto") -> None:
+        """`height_m`: everybody's stature in metres, which makes those the unit; over 0.
+
+        `engine` is as that of `lift`; a file is of lift-causal. Raises ValueError or EngineError.
+        """
         check_height(height_m)
         self._height_m = height_m
-        self._network = Network("causal")
+        self._network = Network("causal", engine)
         self._histories: dict[int, History] = {}
         self._bones: dict[int, RunningBones] = {}
 
@@ -184,7 +199,7 @@ def in_metres(bodies: Bodies, height_m: float | None) -> Bodies:
     )
 
 
-def _single(pictures: Sequence[Poses]) -> list[Bodies]:
+def _single(pictures: Sequence[Poses], engine: str | Path) -> list[Bodies]:
     """Each picture by itself."""
     bodies = [unknown(poses) for poses in pictures]
     values = [normalised(poses) for poses in pictures]
@@ -196,14 +211,14 @@ def _single(pictures: Sequence[Poses]) -> list[Bodies]:
     ]
     if rows:
         points, scores = (np.stack([values[a][k][b] for a, b in rows])[:, None] for k in (0, 1))
-        lifted = Network("single")(points, scores)
+        lifted = Network("single", engine)(points, scores)
         for (picture, person), joints, spread in zip(rows, *lifted, strict=True):
             bodies[picture].joints[person] = joints
             bodies[picture].uncertainty[person] = spread
     return bodies
 
 
-def _clip(clip: Sequence[Poses]) -> list[Bodies]:
+def _clip(clip: Sequence[Poses], engine: str | Path) -> list[Bodies]:
     """Each person over time, around every frame."""
     bodies = [unknown(poses) for poses in clip]
     places: dict[int, list[tuple[int, int]]] = {}
@@ -211,7 +226,7 @@ def _clip(clip: Sequence[Poses]) -> list[Bodies]:
         for person, number in enumerate(numbers_of(poses)):
             places.setdefault(number, []).append((frame, person))
     values = [normalised(poses) for poses in clip]
-    network = Network("centred")
+    network = Network("centred", engine)
     for rows in places.values():
         rows = sorted(rows, key=lambda row: float(clip[row[0]].timestamp_s or 0))
         points, scores = (np.stack([values[a][k][b] for a, b in rows]) for k in (0, 1))

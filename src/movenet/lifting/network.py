@@ -14,15 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from movenet.lifting.joints import INDEX, NAMES
+from movenet.lifting.specs import FLATTEST, FRAMES, SMALLEST, STEEPEST
 
-FRAMES = 27  # three to the third: three strided convolutions
-RATE = 30.0  # frames/s that the temporal networks were trained at
 _KEYPOINTS, _JOINTS = 17, len(NAMES)
 _PELVIS = INDEX["pelvis"]
 _LEARNT = [place for place in range(_JOINTS) if place != _PELVIS]  # it is between the hips
 _FEATURES = _KEYPOINTS * 4 + 3  # x, y, score, whether it is there; middle and size of the person
-_STEEPEST, _FLATTEST = 2.0, 0.3  # picture's longer side over focal length: 90 and 17 degrees
-_SMALLEST = 1e-3  # of the picture's longer side: a person who is a point
 
 
 class Lifted(NamedTuple):
@@ -78,7 +75,7 @@ class LiftingNetwork(nn.Module):
         count = len(_LEARNT)
         depth, shift, spread, camera = raw.split((count, count * 2, count, 2), 1)
         scale = camera[:, :1, None].exp()  # body heights in the person's extent
-        slope = _FLATTEST + (_STEEPEST - _FLATTEST) * camera[:, 1:, None].sigmoid()
+        slope = FLATTEST + (STEEPEST - FLATTEST) * camera[:, 1:, None].sigmoid()
         seen = with_middle(relative)
         rays = middle[:, None] + size[:, None, None] * seen
         across = scale * seen + slope * depth[..., None] * rays + shift.unflatten(1, (count, 2))
@@ -135,7 +132,7 @@ def extent(keypoints: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
     someone = there.any(1)
     middle = torch.where(someone[:, None], (low + high) / 2, torch.zeros_like(low))
     size = torch.where(someone, (high - low).amax(1), torch.ones_like(low[:, 0]))
-    return middle, size.clamp_min(_SMALLEST)
+    return middle, size.clamp_min(SMALLEST)
 
 
 def with_middle(keypoints: Tensor) -> Tensor:

@@ -17,17 +17,16 @@ class CocoWriter(Writer):
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Make FILE.part. Raises MoveNetError where that cannot be done."""
+        """Try the place. Raises MoveNetError where it cannot be written."""
         self._file = GrowingFile(path, part=True, head=b"[", tail=b"\n]\n")
         self._separator = "\n"
 
     def write(self, poses: Poses, **_: Any) -> None:
         """The people of a frame; further entries have no place here."""
         records = [json.dumps(record) for record in poses.to_coco(frame_index(poses))]
-        if records:
-            piece = self._separator + ",\n".join(records)
-            self._file.append(piece.encode("ascii"))
-            self._separator = ",\n"
+        piece = self._separator + ",\n".join(records) if records else ""
+        self._file.append(piece.encode("ascii"))
+        self._separator = ",\n" if records else self._separator
 
     def close(self) -> None:
         """Give the file its name."""

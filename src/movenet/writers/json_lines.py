@@ -24,7 +24,7 @@ class JsonLinesWriter(Writer):
     """
 
     def __init__(self, path: str | Path, *, model: str, version: str) -> None:
-        """Make the file and write its header. Raises MoveNetError where that cannot be done."""
+        """Try the place; the header comes with the first frame. Raises MoveNetError."""
         header = {"version": version, "model": model, "keypoints": NAMES}
         self._file = GrowingFile(path, head=json_line(header))
 

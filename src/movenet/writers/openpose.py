@@ -9,7 +9,7 @@ import numpy as np
 
 from movenet.errors import MoveNetError
 from movenet.poses import Poses
-from movenet.writers.growing import GrowingFile, unwritable
+from movenet.writers.growing import GrowingFile, closed, unwritable
 from movenet.writers.writer import Writer, frame_index
 
 _VERSION = 1.3  # of OpenPose's format
@@ -41,7 +41,7 @@ class OpenPoseWriter(Writer):
 
         Frames of an earlier, longer run would be taken for this one's.
         """
-        self._folder = Path(folder)
+        self._folder, self._closed = Path(folder), False
         self._name = self._folder.resolve().name.removesuffix("_json")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -56,6 +56,8 @@ class OpenPoseWriter(Writer):
 
     def write(self, poses: Poses, **_: Any) -> None:
         """A frame's file, whole or not at all; further entries have no place here."""
+        if self._closed:
+            raise closed()
         ids = [-1] * len(poses) if poses.ids is None else poses.ids.tolist()
         points = np.concatenate([poses.keypoints, poses.keypoint_scores[..., None]], 2)
         people = [
@@ -71,7 +73,8 @@ class OpenPoseWriter(Writer):
             file.drop()  # what was not finished
 
     def close(self) -> None:
-        """Nothing is left to do."""
+        """Write no more."""
+        self._closed = True
 
     def _file(self, index: int) -> Path:
         return self._folder / f"{self._name}_{index:06d}.json"

@@ -11,7 +11,7 @@ import numpy as np
 from movenet.errors import MoveNetError
 from movenet.keypoints import NAMES
 from movenet.poses import Poses
-from movenet.writers.growing import GrowingFile, unwritable
+from movenet.writers.growing import GrowingFile, closed, unwritable
 from movenet.writers.writer import Stamped, Writer
 
 _GROUP_ROWS = 1 << 16  # held in memory, some megabytes; a minute of two people at 30 frames/s
@@ -25,7 +25,7 @@ class ParquetWriter(Writer):
     """
 
     def __init__(self, path: str | Path, *, model: str, version: str) -> None:
-        """Make FILE.part. Raises MoveNetError where that cannot be done, or without pyarrow."""
+        """Try the place. Raises MoveNetError where it cannot be written, or without pyarrow."""
         values = dict.fromkeys(("x", "y", "score"), "float32")
         columns = key_types("keypoint") | values
         self._groups = RowGroups(path, columns, {"model": model, "version": version})
@@ -34,6 +34,7 @@ class ParquetWriter(Writer):
 
     def write(self, poses: Poses, **_: Any) -> None:
         """Keep a frame for the next group of rows; further entries have no place here."""
+        self._groups.begin()
         if len(poses):
             self._pending.append(poses)
             self._rows += len(poses) * len(NAMES)
@@ -42,7 +43,7 @@ class ParquetWriter(Writer):
 
     def close(self) -> None:
         """Write what is left and the index, and give the file its name."""
-        if self._pending and self._groups.is_open:
+        if self._groups.is_open and self._pending:
             self._write_group()
         self._groups.close()
 
@@ -67,13 +68,13 @@ class RowGroups:
     """
 
     def __init__(self, path: str | Path, columns: dict[str, str], metadata: dict[str, str]) -> None:
-        """Make FILE.part. `columns`: names, and pyarrow's names of types, or "text".
+        """Try the place. `columns`: names, and pyarrow's names of types, or "text".
 
         Raises MoveNetError where the place cannot be written, or without pyarrow.
         """
         try:  # here, because it is an extra, and takes a tenth of a second
             self.pyarrow: Any = importlib.import_module("pyarrow")
-            parquet: Any = importlib.import_module("pyarrow.parquet")
+            self._parquet: Any = importlib.import_module("pyarrow.parquet")
         except ImportError as error:
             raise MoveNetError(
                 '--parquet: needs pyarrow; pip install "movenet-pytorch[parquet]"'
@@ -85,18 +86,25 @@ class RowGroups:
         }
         self._schema = self.pyarrow.schema(types, metadata=metadata)
         self._file = GrowingFile(path, part=True)
-        self._file.rest()
-        # pyarrow writes the file itself: an interrupt waits until a group is whole.
-        try:
-            self._writer = parquet.ParquetWriter(self._file.part, self._schema)
-        except OSError as error:
-            self._file.drop()
-            raise unwritable(self._file.path, error) from error
+        self._writer: Any = None
+        self._closed = False
 
     @property
     def is_open(self) -> bool:
-        """Whether more can be written."""
-        return bool(self._writer.is_open)
+        """Whether a group can be written."""
+        return self._writer is not None and not self._closed
+
+    def begin(self) -> None:
+        """Empty FILE.part, at the first call. ValueError when it is closed."""
+        if self._closed:
+            raise closed()
+        if self._writer is not None:
+            return
+        # pyarrow writes the file itself: an interrupt waits until a group is whole.
+        try:
+            self._writer = self._parquet.ParquetWriter(self._file.handed(), self._schema)
+        except OSError as error:
+            raise self._dropped(error) from error
 
     def write(self, columns: list[Any]) -> None:
         """Add a group of rows."""
@@ -108,18 +116,20 @@ class RowGroups:
 
     def close(self) -> None:
         """Write the index, and give the file its name; again is no error."""
-        if not self.is_open:
-            return
-        try:
-            self._writer.close()
-        except OSError as error:
-            raise self._dropped(error) from error
+        if self.is_open:
+            try:
+                self._writer.close()
+            except OSError as error:
+                raise self._dropped(error) from error
+        self._closed = True
         self._file.close()
 
     def _dropped(self, error: OSError) -> MoveNetError:
-        with contextlib.suppress(OSError):  # it holds the file
-            self._writer.close()
-        self._writer.is_open = False  # or it would try again when it is collected
+        self._closed = True
+        if self._writer is not None:
+            with contextlib.suppress(OSError):  # it holds the file
+                self._writer.close()
+            self._writer.is_open = False  # or it would try again when it is collected
         self._file.drop()
         return unwritable(self._file.path, error)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from movenet.keypoints import NAMES
 from movenet.poses import KEYPOINT_THRESHOLD, Poses
-from movenet.writers.growing import GrowingFile
+from movenet.writers.growing import GrowingFile, closed
 from movenet.writers.writer import (
     Stamped,
     Writer,
@@ -60,7 +60,7 @@ class TrcWriter(Writer):
         metres_per_pixel: float | None = None,
         keypoint_threshold: float = KEYPOINT_THRESHOLD,
     ) -> None:
-        """Make FILE.part. Raises MoveNetError where that cannot be done.
+        """Try the place. Raises MoveNetError where it cannot be written.
 
         ValueError for metres_per_pixel that are not finite and over 0.
         """
@@ -103,13 +103,13 @@ class TrcFiles:
     """
 
     def __init__(self, path: str | Path, markers: Sequence[str], unit: str) -> None:
-        """Make FILE.part. Raises MoveNetError where that cannot be done."""
+        """Try the place. Raises MoveNetError where it cannot be written."""
         self._path = Path(path)
         self._markers, self._unit = markers, unit
         self._first = GrowingFile(path, part=True)  # the first person's; tries the place
         self._people: dict[int, _Person] = {}
         self._open: set[int] = set()  # who was in the last frame
-        self._frames = 0
+        self._frames, self._closed = 0, False
         self._begin_s = self._end_s = 0.0
         self.paths: list[Path] = []  # what was written, when it is closed
 
@@ -119,6 +119,8 @@ class TrcFiles:
         None for somebody without markers. ValueError without frame_index and timestamp_s, and for
         several people without ids.
         """
+        if self._closed:
+            raise closed()
         index, time_s, numbers = frame_index(people), frame_time(people), person_numbers(people)
         self._end_s = time_s
         self._begin_s = self._begin_s if self._frames else self._end_s
@@ -132,6 +134,7 @@ class TrcFiles:
 
     def close(self) -> None:
         """Write the numbers of the headers, and give the files their names."""
+        self._closed = True
         people, self._people = self._people, {}
         with contextlib.ExitStack() as stack:  # each of them, whatever happens to another
             for number, person in reversed(people.items()):  # the stack turns them round

@@ -1,5 +1,7 @@
 """What every writer of poses does."""
 
+import os
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -12,7 +14,9 @@ W = TypeVar("W", bound="Output")
 class Output(Protocol):
     """A file, or files. Made: the place was tried. Used in a `with`: it is finished.
 
-    Everything raises MoveNetError, one line, where the place cannot be written.
+    What was there before stays until the first frame, and where none comes for good. Everything
+    raises MoveNetError, one line, where the place cannot be written, and `write` ValueError when
+    it is closed.
     """
 
     def close(self) -> None:
@@ -91,6 +95,13 @@ def person_numbers(people: Stamped) -> list[int]:
 def person_path(path: Path, number: int) -> Path:
     """The file of one of several people: clip.trc -> clip_person07.trc (Sports2D's name)."""
     return path.with_name(f"{path.stem}_person{number:02d}{path.suffix}")
+
+
+def person_files(path: Path) -> list[Path]:
+    """The files that are there under that name, or under `person_path` of it."""
+    name = re.compile(rf"{re.escape(path.stem)}(_person\d{{2,}})?{re.escape(path.suffix)}")
+    names = os.listdir(path.parent) if path.parent.is_dir() else []
+    return sorted(path.with_name(each) for each in names if name.fullmatch(each))
 
 
 def _words(people: Stamped) -> str:

@@ -13,7 +13,7 @@ from movenet.lifting.bones import bone_lengths
 from movenet.lifting.bvh import bvh_text
 from movenet.lifting.rotations import Doubles
 from movenet.lifting.writers.writer import BodiesWriter
-from movenet.writers.growing import GrowingFile
+from movenet.writers.growing import GrowingFile, closed
 from movenet.writers.writer import frame_time, person_numbers, person_path
 
 _INTERVAL_S = 1 / 30  # of a single frame
@@ -44,8 +44,8 @@ class BvhWriter(BodiesWriter):
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Make FILE.part. Raises MoveNetError where that cannot be done."""
-        self._path = Path(path)
+        """Try the place. Raises MoveNetError where it cannot be written."""
+        self._path, self._closed = Path(path), False
         self._first = GrowingFile(path, part=True)  # the first person's; tries the place
         self._first.rest()
         self._people: dict[int, _Person] = {}
@@ -57,6 +57,8 @@ class BvhWriter(BodiesWriter):
 
         ValueError without timestamp_s, where it does not rise, and for several people without ids.
         """
+        if self._closed:
+            raise closed()
         time_s, numbers = frame_time(bodies), person_numbers(bodies)
         if self._times and time_s <= self._times[-1]:
             raise ValueError(f"timestamps must rise: {time_s} s comes after {self._times[-1]} s")
@@ -70,6 +72,7 @@ class BvhWriter(BodiesWriter):
 
     def close(self) -> None:
         """Write the files, and give them their names."""
+        self._closed = True
         people, self._people = self._people, {}
         interval_s = mean_interval_s(self._times)
         with contextlib.ExitStack() as stack:  # each of them, whatever happens to another

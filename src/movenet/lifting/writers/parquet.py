@@ -24,7 +24,7 @@ class ParquetWriter(BodiesWriter):
     """
 
     def __init__(self, path: str | Path, *, model: str, version: str) -> None:
-        """Make FILE.part. Raises MoveNetError where that cannot be done, or without pyarrow."""
+        """Try the place. Raises MoveNetError where it cannot be written, or without pyarrow."""
         columns = {**key_types("joint"), **dict.fromkeys(VALUES, "float32"), "unit": "text"}
         self._groups = RowGroups(path, columns, {"model": model, "version": version})
         self._pending: list[Bodies] = []  # frames with somebody
@@ -32,6 +32,7 @@ class ParquetWriter(BodiesWriter):
 
     def write(self, bodies: Bodies, **_: Any) -> None:
         """Keep a frame for the next group of rows; further entries have no place here."""
+        self._groups.begin()
         if len(bodies):
             self._pending.append(bodies)
             self._rows += len(bodies) * len(NAMES)
@@ -40,7 +41,7 @@ class ParquetWriter(BodiesWriter):
 
     def close(self) -> None:
         """Write what is left and the index, and give the file its name."""
-        if self._pending and self._groups.is_open:
+        if self._groups.is_open and self._pending:
             self._write_group()
         self._groups.close()
 

@@ -27,7 +27,7 @@ class CsvWriter(BodiesWriter):
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Make the file and write the names of its columns."""
+        """Try the place; the names of the columns come with the first frame."""
         self._file = GrowingFile(path, head=(",".join(COLUMNS) + "\n").encode())
 
     def write(self, bodies: Bodies, **_: Any) -> None:

@@ -25,7 +25,7 @@ class TrcWriter(BodiesWriter):
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Make FILE.part. Raises MoveNetError where that cannot be done."""
+        """Try the place. Raises MoveNetError where it cannot be written."""
         self._files = TrcFiles(path, NAMES, "m")
 
     @property

@@ -43,10 +43,13 @@ OPTIONS = {
     "FULLY_CONNECTED": "FullyConnectedOptions",
     "GATHER": "GatherOptions",
     "MAX_POOL_2D": "Pool2DOptions",
+    "MEAN": "ReducerOptions",
     "MUL": "MulOptions",
     "REDUCE_MAX": "ReducerOptions",
+    "REDUCE_MIN": "ReducerOptions",
     "RESHAPE": "ReshapeOptions",
     "RESIZE_BILINEAR": "ResizeBilinearOptions",
+    "SELECT_V2": "SelectV2Options",
     "SUB": "SubOptions",
     "SUM": "ReducerOptions",
 }
@@ -137,6 +140,13 @@ class Value:
         target = self.graph.constant(np.array(shape, np.int32))
         return self.graph("RESHAPE", [self, target], shape, self.dtype, newShape=list(shape))
 
+    def rows(self, *shape: int) -> "Value":
+        """The same numbers as rows of that shape, as many as there are: the first side is free."""
+        count = math.prod(self.shape) // math.prod(shape)
+        free = [-1, *shape]
+        target = self.graph.constant(np.array(free, np.int32))
+        return self.graph("RESHAPE", [self, target], (count, *shape), self.dtype, newShape=free)
+
     def transpose(self, *axes: int) -> "Value":
         """The axes in another order."""
         order = self.graph.constant(np.array(axes, np.int32))
@@ -170,9 +180,24 @@ class Value:
         """The largest along an axis, which goes."""
         return self._reduced("REDUCE_MAX", axis)
 
+    def mean(self, axis: int) -> "Value":
+        """The mean along an axis, which goes."""
+        return self._reduced("MEAN", axis)
+
+    def amin(self, axis: int) -> "Value":
+        """The smallest along an axis, which goes."""
+        return self._reduced("REDUCE_MIN", axis)
+
     def sum(self, axis: int) -> "Value":
         """The sum along an axis, which goes."""
         return self._reduced("SUM", axis)
+
+    def where(self, there: "Value", other: "Operand") -> "Value":
+        """These where `there` (bool) is true, the others elsewhere."""
+        if not isinstance(other, Value):
+            other = self.graph.constant(np.asarray(other, self.dtype))
+        shape = np.broadcast_shapes(self.shape, there.shape, other.shape)
+        return self.graph("SELECT_V2", [there, self, other], shape, self.dtype)
 
     def _reduced(self, operator: str, axis: int) -> "Value":
         axis %= len(self.shape)
