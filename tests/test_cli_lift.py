@@ -139,25 +139,6 @@ def test_a_live_source_is_lifted_frame_by_frame(clip: str, monkeypatch: pytest.M
     assert_same(bodies_of("a.jsonl"), [lifter(poses) for poses in poses_of(clip)])
 
 
-def test_live_lifting_takes_one_thread_and_gives_the_others_back(
-    clip: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    used, usual = [], torch.get_num_threads()
-    monkeypatch.setattr(Video, "live", True)
-    monkeypatch.setattr(
-        lifted.Lifter,
-        "__call__",
-        lambda _, poses: used.append(torch.get_num_threads()) or bodies_like(poses, standing()),
-    )
-    torch.set_num_threads(2)
-    try:
-        assert call(clip, "--json", "a.jsonl") == 0
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(usual)
-    assert used == [1] * FRAMES
-
-
 def test_a_picture_gives_a_picture_of_two_sides_and_a_table(body: np.ndarray) -> None:
     assert call(CAMERA) == 0
     assert sorted(path.name for path in Path("lifted").iterdir()) == ["camera.csv", "camera.png"]

@@ -4,17 +4,15 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
-from movenet.engines.torch import TorchEngine
 from movenet.errors import VideoError
 from movenet.frame import Frame
-from movenet.lifting import videopose
-from movenet.lifting.bodies import HEIGHTS, METRES, Bodies
+from movenet.lifting.bodies import HEIGHTS, METRES, Bodies, Floats
 from movenet.lifting.gravity import FEWEST, gravity, upright
 from movenet.lifting.lifter import Lifter, lift
 from movenet.pipeline import Step, Watch, frames_of, steps
@@ -35,6 +33,9 @@ NOT_TURNED = (
 )
 
 
+Earlier = Callable[[Floats, tuple[int, int]], Floats]  # the earlier port's network
+
+
 class Lifted(NamedTuple):
     """A frame, the people in it, what happened to ids, and their bodies."""
 
@@ -51,7 +52,11 @@ class Lifting:
         """WeightsError for a file that is none of the earlier port's."""
         self.height_m: float | None = args.height
         self.upright: bool = args.upright
-        self._earlier = videopose.load(args.weights) if args.weights else None
+        self._earlier: Earlier | None = None
+        if args.weights:
+            from movenet.lifting import videopose  # which imports PyTorch
+
+            self._earlier = partial(videopose.lift, videopose.load(args.weights))
         self.unit = METRES if args.weights or args.height else HEIGHTS
 
     def one(self, poses: Poses) -> Bodies:
@@ -76,7 +81,7 @@ class Lifting:
     def _single(self, poses: Poses) -> Bodies:
         """By the earlier port's network, which says nothing of what is uncertain: NaN."""
         assert self._earlier is not None
-        joints = videopose.lift(self._earlier, poses.keypoints, poses.image_size)
+        joints = self._earlier(poses.keypoints, poses.image_size)
         return Bodies(
             joints,
             np.where(np.isnan(joints).any(-1), np.inf, np.nan).astype(np.float32),
@@ -124,16 +129,11 @@ def causal(
     watch: Watch = iter,
 ) -> Iterator[Lifted]:
     """Every frame as it comes."""
-    lifter, threads = lifting.live(), torch.get_num_threads()
-    if not isinstance(tracker.estimator.engine, TorchEngine):
-        torch.set_num_threads(1)  # the network is so small that threads wait for each other
-    try:
-        for step in steps(source, tracker, smooth=args.smooth, target=args.target, watch=watch):
-            with tracker.stopwatch("lift"):
-                bodies = lifter(step.poses)
-            yield Lifted(step.frame, step.poses, step.events, bodies)
-    finally:
-        torch.set_num_threads(threads)
+    lifter = lifting.live()
+    for step in steps(source, tracker, smooth=args.smooth, target=args.target, watch=watch):
+        with tracker.stopwatch("lift"):
+            bodies = lifter(step.poses)
+        yield Lifted(step.frame, step.poses, step.events, bodies)
 
 
 def whole(
