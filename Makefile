@@ -6,6 +6,7 @@
 #   make golden    the parity tests' files, from Google's graphs (see CONTRIBUTING.md)
 #   make weights   the shipped weights and their manifest, from Google's files
 #   make engines   the shipped LiteRT files, from the shipped weights
+#   make lifting   the lifting networks, trained anew, and what they reach
 #   make readme    the picture and the table of README.md      make notebook  its outputs
 #   make dist      the wheel and the source archive    make resolve    can other Pythons install it?
 
@@ -15,7 +16,7 @@ MADE := .venv/made
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := demo
-.PHONY: setup demo test check fix golden weights engines readme notebook dist resolve screen
+.PHONY: setup demo test check fix golden weights engines lifting readme notebook dist resolve screen
 
 setup: $(MADE) screen
 
@@ -67,6 +68,18 @@ engines: $(MADE)
 
 readme: $(MADE)
 	$(BIN)/python scripts/make_readme.py
+
+# Needs $(SHARED)/data: CMU's recordings, COCO's training pictures, Pose2Sim's clips.
+lifting: DATA = $(abspath $(SHARED))/data
+lifting: TRAIN = cd training && $(abspath $(BIN))/python -m
+lifting: $(MADE)
+	$(TRAIN) lifting.errors $(DATA)/coco_train2017 ../build/lifting
+	$(TRAIN) lifting.offsets $(DATA)/videos $(DATA)/mocap/cmu ../build/lifting
+	$(TRAIN) lifting.train $(DATA)/mocap/cmu ../build/lifting
+	$(TRAIN) lifting.train $(DATA)/mocap/cmu ../build/lifting --plain --into ../build/lifting/plain
+	$(TRAIN) lifting.evaluate $(DATA)/mocap/cmu ../build/lifting
+	$(TRAIN) lifting.clip ../build/lifting
+	$(TRAIN) lifting.page
 
 notebook: $(MADE)
 	$(BIN)/python scripts/make_notebook.py
