@@ -127,10 +127,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         far = held_out(takes, kind, None, ANYWHERE)
         rows.append(row("shipped, cameras anywhere", kind, lifted(network, far), far))
         seen = held_out(takes, kind, errors)
-        rows.append(row("shipped, MoveNet's errors", kind, lifted(network, seen), seen))
+        rows.append(row("shipped, others, MoveNet's errors", kind, lifted(network, seen), seen))
         within[kind], curves[kind] = reliability(network, seen), by_uncertainty(network, seen)
     for each in rows:
-        print("{what:30}{network:10}{mpjpe_mm:7.1f}{pa_mpjpe_mm:7.1f}".format(**each))
+        print("{what:36}{network:10}{mpjpe_mm:7.1f}{pa_mpjpe_mm:7.1f}".format(**each))
     draw(curves, options.picture)
     options.results.write_text(
         json.dumps({"held out": rows, "within": within, "by uncertainty": curves}, indent=1) + "\n"
