@@ -87,7 +87,7 @@ def test_the_wheel_holds_the_licences(names, licence):
 
 
 def test_the_wheel_is_small_enough_to_ship(wheel):
-    assert wheel.stat().st_size < 60e6
+    assert wheel.stat().st_size < 62e6  # 50 of the networks and their LiteRT files, 10 of lifting
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(names):
