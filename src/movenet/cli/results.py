@@ -1,6 +1,7 @@
 """What the results of `movenet track` and `movenet lift` have in common: files and a window."""
 
 import argparse
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -44,7 +45,7 @@ class PerPerson(Protocol):
         """What was written, when it is closed."""
 
 
-class Results(Generic[S]):
+class Results(ABC, Generic[S]):
     """Everything that a run writes and shows. Made: every place was tried. Use it in a `with`."""
 
     def __init__(
@@ -70,17 +71,17 @@ class Results(Generic[S]):
             self._open(args, source, stack)
             self._stack = stack.pop_all()  # nothing failed: all stays open
 
+    @abstractmethod
     def _open(self, args: argparse.Namespace, source: "Source", stack: ExitStack) -> None:
         """Open everything; the window first, so that it is closed last: a picture stays."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _write(self, step: S) -> None:
         """Into the files of numbers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _drawn(self, step: S) -> NDArray[np.uint8]:
         """A frame as it is saved."""
-        raise NotImplementedError
 
     def _save_to(self, sink: Movie | Numbered, stack: ExitStack) -> None:
         """Let drawn frames go there."""
