@@ -21,7 +21,6 @@ from movenet.lifting.writers import (
     BodiesWriter,
     TrcWriter,
     open_writer,
-    parquet,
     read_json_lines,
 )
 from movenet.lifting.writers.tidy import COLUMNS
@@ -400,7 +399,7 @@ def test_a_parquet_is_typed_and_says_its_model(tmp_path: Path) -> None:
 def test_a_long_parquet_is_written_group_by_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet, "_GROUP_ROWS", 10 * 42)
+    monkeypatch.setattr("movenet.writers.parquet._GROUP_ROWS", 10 * 42)
     path = written("parquet", tmp_path / "bodies", [bodies(index) for index in range(25)])
     metadata = pyarrow.parquet.ParquetFile(path).metadata
     rows = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]

@@ -101,7 +101,7 @@ def test_a_long_parquet_is_written_group_by_group(
     with open_writer("parquet", path, model="thunder", version="1.2") as writer:
         for index in range(25):
             writer.write(frame(index, [1, 2], 2))
-            assert len(writer._pending) < 10
+            assert len(writer._groups._pending) < 10
         before = (tmp_path / "poses.part").stat().st_size
     assert before > 0
     file = pyarrow.parquet.ParquetFile(path)

@@ -2,9 +2,9 @@
 
 import contextlib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from movenet.keypoints import NAMES
 from movenet.poses import Poses
 from movenet.writers.growing import GrowingFile, closed, unwritable
 from movenet.writers.writer import Stamped, Writer
+
+S = TypeVar("S", bound=Stamped)
 
 _GROUP_ROWS = 1 << 16  # held in memory, some megabytes; a minute of two people at 30 frames/s
 
@@ -28,74 +30,80 @@ class ParquetWriter(Writer):
         """Try the place. Raises MoveNetError where it cannot be written, or without pyarrow."""
         values = dict.fromkeys(("x", "y", "score"), "float32")
         columns = key_types("keypoint") | values
-        self._groups = RowGroups(path, columns, {"model": model, "version": version})
-        self._pending: list[Poses] = []  # frames with somebody
-        self._rows = 0
+        metadata = {"model": model, "version": version}
+        self._groups = RowGroups(path, columns, metadata, columns_of)
 
     def write(self, poses: Poses, **_: Any) -> None:
         """Keep a frame for the next group of rows; further entries have no place here."""
-        self._groups.begin()
-        if len(poses):
-            self._pending.append(poses)
-            self._rows += len(poses) * len(NAMES)
-        if self._rows >= _GROUP_ROWS:
-            self._write_group()
+        self._groups.add(poses, len(poses) * len(NAMES))
 
     def close(self) -> None:
         """Write what is left and the index, and give the file its name."""
-        if self._groups.is_open and self._pending:
-            self._write_group()
         self._groups.close()
 
-    def _write_group(self) -> None:
-        frames = self._pending
-        points = np.concatenate([poses.keypoints for poses in frames]).reshape(-1, 2)
-        columns = [
-            *key_columns(self._groups.pyarrow, frames, NAMES),
-            np.ascontiguousarray(points[:, 0]),
-            np.ascontiguousarray(points[:, 1]),
-            np.concatenate([poses.keypoint_scores for poses in frames]).ravel(),
-        ]
-        self._pending, self._rows = [], 0  # first: an interrupt must not write it twice
-        self._groups.write(columns)
+
+def columns_of(pyarrow: Any, frames: Sequence[Poses]) -> list[Any]:
+    """The columns of some frames."""
+    points = np.concatenate([poses.keypoints for poses in frames]).reshape(-1, 2)
+    return [
+        *key_columns(pyarrow, frames, NAMES),
+        np.ascontiguousarray(points[:, 0]),
+        np.ascontiguousarray(points[:, 1]),
+        np.concatenate([poses.keypoint_scores for poses in frames]).ravel(),
+    ]
 
 
-class RowGroups:
+class RowGroups(Generic[S]):
     """A Parquet file that grows by groups of rows.
 
     It is FILE.part until it is closed and cannot be read before, because Parquet's index comes
     last; where the disk is full, FILE.part is taken away.
     """
 
-    def __init__(self, path: str | Path, columns: dict[str, str], metadata: dict[str, str]) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        columns: dict[str, str],
+        metadata: dict[str, str],
+        columns_of: Callable[[Any, Sequence[S]], list[Any]],
+    ) -> None:
         """Try the place. `columns`: names, and pyarrow's names of types, or "text".
+
+        `columns_of` makes pyarrow's columns of frames.
 
         Raises MoveNetError where the place cannot be written, or without pyarrow.
         """
         try:  # here, because it is an extra, and takes a tenth of a second
-            self.pyarrow: Any = importlib.import_module("pyarrow")
+            self._pyarrow: Any = importlib.import_module("pyarrow")
             self._parquet: Any = importlib.import_module("pyarrow.parquet")
         except ImportError as error:
             raise MoveNetError(
                 '--parquet: needs pyarrow; pip install "movenet-pytorch[parquet]"'
             ) from error
-        text = self.pyarrow.dictionary(self.pyarrow.int8(), self.pyarrow.string())
+        text = self._pyarrow.dictionary(self._pyarrow.int8(), self._pyarrow.string())
         types = {
-            name: text if kind == "text" else self.pyarrow.type_for_alias(kind)
+            name: text if kind == "text" else self._pyarrow.type_for_alias(kind)
             for name, kind in columns.items()
         }
-        self._schema = self.pyarrow.schema(types, metadata=metadata)
+        self._columns_of = columns_of
+        self._pending: list[S] = []  # frames with somebody
+        self._rows = 0
+        self._schema = self._pyarrow.schema(types, metadata=metadata)
         self._file = GrowingFile(path, part=True)
         self._writer: Any = None
         self._closed = False
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a group can be written."""
-        return self._writer is not None and not self._closed
+    def add(self, frame: S, rows: int) -> None:
+        """Keep a frame, of so many rows, for the next group. ValueError when it is closed."""
+        self._begin()
+        if rows:
+            self._pending.append(frame)
+            self._rows += rows
+        if self._rows >= _GROUP_ROWS:
+            self._write_group()
 
-    def begin(self) -> None:
-        """Empty FILE.part, at the first call. ValueError when it is closed."""
+    def _begin(self) -> None:
+        """Empty FILE.part, at the first call."""
         if self._closed:
             raise closed()
         if self._writer is not None:
@@ -106,17 +114,20 @@ class RowGroups:
         except OSError as error:
             raise self._dropped(error) from error
 
-    def write(self, columns: list[Any]) -> None:
-        """Add a group of rows."""
-        group = self.pyarrow.table(columns, schema=self._schema)
+    def _write_group(self) -> None:
+        columns = self._columns_of(self._pyarrow, self._pending)
+        self._pending, self._rows = [], 0  # first: an interrupt must not write it twice
+        group = self._pyarrow.table(columns, schema=self._schema)
         try:
             self._writer.write_table(group)
         except OSError as error:
             raise self._dropped(error) from error
 
     def close(self) -> None:
-        """Write the index, and give the file its name; again is no error."""
-        if self.is_open:
+        """Write what is left and the index, and give the file its name; again is no error."""
+        if self._writer is not None and not self._closed:
+            if self._pending:
+                self._write_group()
             try:
                 self._writer.close()
             except OSError as error:

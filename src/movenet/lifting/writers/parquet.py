@@ -1,5 +1,6 @@
 """Bodies as a typed table in a Parquet file: one row a frame, person and joint."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,6 @@ from movenet.lifting.joints import NAMES
 from movenet.lifting.writers.tidy import VALUES, values
 from movenet.lifting.writers.writer import BodiesWriter
 from movenet.writers.parquet import RowGroups, key_columns, key_types
-
-_GROUP_ROWS = 1 << 16  # held in memory, some megabytes
 
 
 class ParquetWriter(BodiesWriter):
@@ -26,33 +25,24 @@ class ParquetWriter(BodiesWriter):
     def __init__(self, path: str | Path, *, model: str, version: str) -> None:
         """Try the place. Raises MoveNetError where it cannot be written, or without pyarrow."""
         columns = {**key_types("joint"), **dict.fromkeys(VALUES, "float32"), "unit": "text"}
-        self._groups = RowGroups(path, columns, {"model": model, "version": version})
-        self._pending: list[Bodies] = []  # frames with somebody
-        self._rows = 0
+        metadata = {"model": model, "version": version}
+        self._groups = RowGroups(path, columns, metadata, columns_of)
 
     def write(self, bodies: Bodies, **_: Any) -> None:
         """Keep a frame for the next group of rows; further entries have no place here."""
-        self._groups.begin()
-        if len(bodies):
-            self._pending.append(bodies)
-            self._rows += len(bodies) * len(NAMES)
-        if self._rows >= _GROUP_ROWS:
-            self._write_group()
+        self._groups.add(bodies, len(bodies) * len(NAMES))
 
     def close(self) -> None:
         """Write what is left and the index, and give the file its name."""
-        if self._groups.is_open and self._pending:
-            self._write_group()
         self._groups.close()
 
-    def _write_group(self) -> None:
-        frames, pyarrow = self._pending, self._groups.pyarrow
-        table = np.concatenate([values(bodies) for bodies in frames]).reshape(-1, len(VALUES))
-        units = np.repeat([bodies.unit for bodies in frames], [len(each) * 21 for each in frames])
-        columns = [
-            *key_columns(pyarrow, frames, NAMES),
-            *(pyarrow.array(column, from_pandas=True) for column in table.T.astype(np.float32)),
-            pyarrow.array(units).dictionary_encode(),
-        ]
-        self._pending, self._rows = [], 0  # first: an interrupt must not write it twice
-        self._groups.write(columns)
+
+def columns_of(pyarrow: Any, frames: Sequence[Bodies]) -> list[Any]:
+    """The columns of some frames."""
+    table = np.concatenate([values(bodies) for bodies in frames]).reshape(-1, len(VALUES))
+    units = np.repeat([bodies.unit for bodies in frames], [len(each) * 21 for each in frames])
+    return [
+        *key_columns(pyarrow, frames, NAMES),
+        *(pyarrow.array(column, from_pandas=True) for column in table.T.astype(np.float32)),
+        pyarrow.array(units).dictionary_encode(),
+    ]
