@@ -110,7 +110,7 @@ class PoseTracker:
         )
         if self.estimator.several:
             self.estimator.person_threshold = self.born * GOES_ON
-            self.estimator.tilings = 0  # parts of a frame make doubles, and those make ids
+            self.estimator.tilings = 0  # parts of a frame make ids (decision 10)
         else:
             self.estimator.confidence = None  # learnt from whole pictures, not from crops
             self.estimator.keypoint_threshold = SPANNING  # of boxes: ids do not hang on the other
