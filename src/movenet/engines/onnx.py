@@ -17,28 +17,23 @@ except ImportError as error:
     ) from error
 
 
-def open_session(path: Path, threads: int) -> tuple[onnxruntime.InferenceSession, str, str]:
-    """A file's session, what we wrote into it, and the runtime's name; EngineError for no ONNX."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # ONNX Runtime's own exceptions share no base of their own
-        reason = str(error).splitlines()[0]
-        raise EngineError(f"{path}: ONNX Runtime cannot open it ({reason})") from error
-    metadata = session.get_modelmeta().custom_metadata_map.get("movenet", "")
-    return session, metadata, f"ONNX Runtime {onnxruntime.__version__}, CPUExecutionProvider"
-
-
 class OnnxEngine:
     """An ONNX file with the decoding inside; `threads` CPU threads."""
 
     def __init__(self, path: Path, *, threads: int, spec: ModelSpec | None = None):
         """Open the file. EngineError for one that is not a MoveNet of ours, or not `spec`."""
-        self._session, metadata, self.runtime = open_session(path, threads)
+        self.runtime = f"ONNX Runtime {onnxruntime.__version__}, CPUExecutionProvider"
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # errors
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's own exceptions share no base of their own
+            reason = str(error).splitlines()[0]
+            raise EngineError(f"{path}: ONNX Runtime cannot open it ({reason})") from error
+        metadata = self._session.get_modelmeta().custom_metadata_map.get("movenet", "")
         self.spec = spec_of(str(path), metadata, spec)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         self._path = path

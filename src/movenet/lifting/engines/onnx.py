@@ -2,8 +2,15 @@
 
 from pathlib import Path
 
-from movenet.engines.onnx import open_session
+from movenet.errors import EngineError
 from movenet.lifting.engines import Floats, check_metadata, check_windows
+
+try:
+    import onnxruntime
+except ImportError as error:
+    raise EngineError(
+        "engine onnx: onnxruntime is not installed; pip install 'movenet-pytorch[onnx]'"
+    ) from error
 
 
 class OnnxEngine:
@@ -11,8 +18,19 @@ class OnnxEngine:
 
     def __init__(self, kind: str, path: Path) -> None:
         """Open the file. EngineError for one that is not that network's."""
+        self.runtime = f"ONNX Runtime {onnxruntime.__version__}, CPUExecutionProvider"
         self._kind = kind
-        self._session, metadata, self.runtime = open_session(path, 1)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3  # errors
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's own exceptions share no base of their own
+            reason = str(error).splitlines()[0]
+            raise EngineError(f"{path}: ONNX Runtime cannot open it ({reason})") from error
+        metadata = self._session.get_modelmeta().custom_metadata_map.get("movenet", "")
         check_metadata(path, kind, metadata)
 
     def __call__(self, keypoints: Floats, scores: Floats) -> tuple[Floats, Floats]:
