@@ -14,6 +14,7 @@ from movenet import Poses, images, pictures
 from movenet.cli import main
 from movenet.cli.predict import destination
 from movenet.keypoints import NAMES
+from movenet.lifting import files
 
 ASTRONAUT = pictures.path("astronaut")
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
@@ -324,6 +325,23 @@ def test_models_prints_a_row_a_model(capsys: pytest.CaptureFixture[str]) -> None
         "lightning.safetensors",
     ]  # fmt: skip
     assert [row.split()[0] for row in rows[1:4]] == ["lightning", "thunder", "multipose"]
+
+
+def test_models_prints_the_networks_that_lift(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    out = capsys.readouterr().out
+    assert all(len(line) <= 100 for line in out.splitlines())
+    rows = [line.split() for line in out.splitlines() if line.startswith("lift-")]
+    assert [(row[0], row[1], row[-1]) for row in rows] == [
+        ("lift-single", "1", "single.safetensors"),
+        ("lift-causal", "27", "causal.safetensors"),
+        ("lift-centred", "27", "centred.safetensors"),
+    ]
+    networks = {f"lift-{kind}": files.load(kind) for kind in ("single", "causal", "centred")}
+    for name, _, parameters, megabytes, *_ in rows:
+        count = sum(value.numel() for value in networks[name].parameters())
+        assert parameters == f"{count:,}"
+        assert float(megabytes) == pytest.approx(2 * count / 1e6, abs=0.1)
 
 
 def test_verify_passes_and_prints_every_stage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`movenet lift`: what it prints, writes and returns."""
 
 import argparse
+import re
 import signal
 import subprocess
 import sys
@@ -447,9 +448,11 @@ def test_an_interrupt_leaves_whole_files(tmp_path: Path) -> None:
     assert err.strip().splitlines()[-1] == "movenet: interrupted"
     done = len(bodies_of("a.jsonl"))
     assert 20 <= done < 300
-    assert out.startswith(f"{done} frames, ")
-    assert f"Frames: {done}\n" in Path("a.bvh").read_text()
-    assert len(Path("a.trc").read_text().splitlines()) == 6 + done
+    # The last frame may have come into some of the files only.
+    assert done <= int(out.split(" frames, ")[0]) <= done + 1
+    (in_bvh,) = re.findall(r"Frames: (\d+)\n", Path("a.bvh").read_text())
+    assert done - 1 <= int(in_bvh) <= done
+    assert done - 1 <= len(Path("a.trc").read_text().splitlines()) - 6 <= done
     with av.open("a.mp4") as movie:
-        assert done - 6 <= len(list(movie.decode(video=0))) <= done
+        assert done - 6 <= len(list(movie.decode(video=0))) <= done + 1
     assert not list(Path().glob("*.part"))

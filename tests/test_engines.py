@@ -358,14 +358,19 @@ def test_another_model_s_file_is_refused(tiny: Tiny, kind: str) -> None:
 
 
 @every_kind
-@pytest.mark.parametrize(
-    "about", [None, "", "{", "[]", "3", "{}", '{"model": "big"}', '{"model": []}']
-)
+@pytest.mark.parametrize("about", [None, "", "{", "[]", "3", "{}", '{"model": []}'])
 def test_a_file_that_does_not_say_which_model_it_is_is_refused(
     tiny: Tiny, kind: str, about: str | None
 ) -> None:
     assert line(tiny(kind, about=about)) == (
         "does not say which MoveNet it is; make a file with movenet export"
+    )
+
+
+@every_kind
+def test_a_file_of_no_model_that_there_is_is_refused(tiny: Tiny, kind: str) -> None:
+    assert line(tiny(kind, about='{"model": "big"}')) == (
+        "holds big, and one of lightning, thunder, multipose is needed here"
     )
 
 

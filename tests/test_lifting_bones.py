@@ -96,12 +96,19 @@ def test_certain_frames_outvote_more_uncertain_ones() -> None:
 
 
 def test_frames_that_show_a_bone_from_the_side_outvote_those_along_it() -> None:
-    joints = np.tile(clip(4, 1), (5, 1, 1))
+    joints = np.tile(clip(4, 1), (7, 1, 1))  # five that weigh a quarter, and two
     for side in ("left", "right"):
         elbow, wrist = INDEX[f"{side}_elbow"], INDEX[f"{side}_wrist"]
-        joints[:3, wrist] = joints[:3, elbow] + (0, 0, 0.3)
-        joints[3:, wrist] = joints[3:, elbow] + (0.146, 0, 0)
-    assert bone_lengths(joints, sure(5))[FIRST["wrist"]] == pytest.approx(0.146)
+        joints[:5, wrist] = joints[:5, elbow] + (0, 0, 0.3)
+        joints[5:, wrist] = joints[5:, elbow] + (0.146, 0, 0)
+    assert bone_lengths(joints, sure(7))[FIRST["wrist"]] == pytest.approx(0.146)
+
+
+def test_a_mirrored_clip_has_the_same_lengths() -> None:
+    joints = clip(26, 6, (0.02, 0.02, 0.06))
+    uncertainty = np.random.default_rng(26).uniform(0.01, 0.2, (6, 21))
+    mirrored = bone_lengths((joints * (-1, 1, 1))[:, MIRROR], uncertainty[:, MIRROR])
+    assert_allclose(mirrored, bone_lengths(joints, uncertainty), atol=1e-12)
 
 
 def test_frames_without_anybody_do_not_count() -> None:

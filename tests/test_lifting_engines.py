@@ -35,7 +35,7 @@ SMALL = {"single": 40, "causal": 24, "centred": 24}  # widths
 
 
 def network(kind: str, seed: int = 0) -> LiftingNetwork:
-    """A small one with random weights, normalisations and spread as well."""
+    """A small one with random weights, normalisations, features and spread as well."""
     torch.manual_seed(seed)
     made = LiftingNetwork(**{**NETWORKS[kind], "width": SMALL[kind]})
     with torch.no_grad():
@@ -43,6 +43,8 @@ def network(kind: str, seed: int = 0) -> LiftingNetwork:
             if value.ndim == 1:
                 value += 0.3 * torch.randn_like(value)
             assert value.isfinite().all(), name
+        made.mean.normal_()
+        made.deviation.uniform_(0.5, 2)
         made.spread.uniform_(0.5, 2)
     return made.eval()
 
@@ -178,6 +180,8 @@ def test_an_unknown_engine_is_refused_by_name(engine: str) -> None:
     for call in (
         lambda: Lifter(engine=engine),
         lambda: lift(frame(), engine=engine),
+        lambda: lift([], engine=engine),
+        lambda: lift(frame()[:0], engine=engine),
         lambda: select_engine("single", engine),
     ):
         with pytest.raises(ValueError, match=match):
@@ -282,6 +286,12 @@ def test_another_network_s_file_is_refused_by_name(exported: Callable[[str], Pat
 def test_a_movenet_s_file_is_refused_by_name() -> None:
     path = Path(movenet.__file__).parent / "weights" / "lightning.tflite"
     refused(lambda: Lifter(engine=path), "lightning.tflite: holds lightning, and lift-causal")
+
+
+def test_a_lifting_file_finds_no_people_in_pictures(exported: Callable[[str], Path]) -> None:
+    path = exported("lift-single")
+    match = "holds lift-single, and one of lightning, thunder, multipose is needed here"
+    refused(lambda: movenet.PoseEstimator(engine=path), match)
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])

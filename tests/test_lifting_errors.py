@@ -10,6 +10,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from movenet import Poses
+from movenet.errors import MoveNetError
 from movenet.keypoints import INDEX, MIRROR, NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -205,6 +206,16 @@ def test_the_same_generator_draws_the_same() -> None:
     assert first[1].shape == (50, 17, 2)
 
 
+def test_errors_that_were_not_measured_are_said_to_be_missing(tmp_path: Path) -> None:
+    np.savez(tmp_path / errors.FILE, rows=rows())
+    assert Errors.read(tmp_path / errors.FILE).scores.shape == (400, 17)
+    path = tmp_path / "other.npz"
+    with pytest.raises(MoveNetError) as error:
+        Errors.read(path)
+    message = f"{path}: cannot be read (No such file or directory); python -m lifting.errors "
+    assert str(error.value) == message + "makes it"
+
+
 # Figures
 
 
@@ -308,6 +319,17 @@ def test_proportions_are_of_the_stature_and_add_up() -> None:
         "shoulder outward": 0.105, "elbow along the arm": 0.166, "wrist along the arm": 0.326,
     }  # fmt: skip
     assert told == pytest.approx(expected, abs=1e-3)
+
+
+def test_tables_without_a_camera_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "calib.toml"
+    camera = "matrix = [[2, 0, 1], [0, 2, 1], [0, 0, 1]]\ndistortions = [0, 0, 0, 0]\n"
+    place = "rotation = [0, 0, 0]\ntranslation = [0, 0, 1]\n"
+    path.write_text(f"# Pose2Sim\n[one]\n{camera}{place}\n[metadata]\nadjusted = false\n")
+    (found,) = offsets.read_cameras(path)
+    assert_array_equal(found.turn, np.eye(3))
+    with pytest.raises(MoveNetError, match=r"calib2\.toml: cannot be read"):
+        offsets.read_cameras(tmp_path / "calib2.toml")
 
 
 @pytest.mark.skipif(not VIDEOS.exists(), reason="needs ../shared/data/videos")

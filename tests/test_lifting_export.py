@@ -291,7 +291,7 @@ def test_wrong_choices_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=match):
             export(*arguments, **how)  # type: ignore[arg-type]
-    with pytest.raises(WeightsError, match="not the weights of 'causal'"):
+    with pytest.raises(WeightsError, match="holds lift-single, and lift-causal is needed"):
         export("lift-causal", "litert", weights=files.FOLDER / "single.safetensors")
     (tmp_path / "b.tflite").mkdir()
     with pytest.raises(ExportError, match="is a folder; name another file"):
@@ -307,7 +307,7 @@ def test_the_command_writes_the_file_and_prints_the_certificate(
     monkeypatch.chdir(tmp_path)
     assert main(["export", "--model", "lift-single", "--format", "litert"]) == 0
     shown = capfd.readouterr().out
-    assert shown.startswith("lift-single.tflite: lift-single, litert float16, 3.")
+    assert shown.startswith("lift-single.tflite: lift-single, litert float16, 2.5 MB")
     assert "run by LiteRT" in shown
     assert "64 windows of 1 frame compared" in shown
     names = ["lift-single.tflite", "lift-single.tflite.certificate.json"]

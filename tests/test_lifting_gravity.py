@@ -103,6 +103,13 @@ def test_certain_frames_outvote_more_uncertain_ones() -> None:
     assert off(down(joints, uncertainty), DOWN) < 4 < off(estimate(joints), DOWN)
 
 
+def test_one_frame_of_joints_that_are_certain_is_one_frame() -> None:
+    """Whoever leans does so however well it is seen: people sway."""
+    joints, uncertainty = walking(), np.full((60, 21), SURE)
+    joints[:1], uncertainty[:1] = walking(lean=30)[:1], 1e-5
+    assert off(down(joints, uncertainty), DOWN) < 2.5
+
+
 def test_people_who_lie_tell_nothing() -> None:
     assert estimate(tilted(walking(), 0, 90)[0]) is None
     assert estimate(tilted(walking(), 90, 0)[0]) is None

@@ -15,7 +15,7 @@ from movenet.lifting import files, lifter
 from movenet.lifting.bodies import HEIGHTS, METRES, Bodies
 from movenet.lifting.engines.torch import TorchEngine
 from movenet.lifting.gravity import Gravity, upright
-from movenet.lifting.history import KEPT_S, History, sampled
+from movenet.lifting.history import GAP_S, KEPT_S, History, around, sampled
 from movenet.lifting.joints import INDEX, LIMB_ENDS, MIRROR, NAMES
 from movenet.lifting.lifter import Lifter, Network, lift, normalised
 from movenet.lifting.network import LiftingNetwork
@@ -171,21 +171,46 @@ def test_a_history_is_the_last_second() -> None:
     assert_allclose(frames_of(history), history.last_s + np.linspace(-0.9, 0, 10), atol=1e-4)
     assert history.last_s == pytest.approx(5999 / 60)
     assert len(history._times) < 64
-    for step in (3.0, 0.7):
-        slow = History()
-        for frame in range(5):
-            remember(slow, frame * step, frame)
-        assert_allclose(frames_of(slow), 4 + np.linspace(-0.9, 0, 10) / step, atol=1e-5)
+    slow = History()
+    for frame in range(9):
+        remember(slow, frame * GAP_S, frame)
+    assert_allclose(frames_of(slow), 8 + np.linspace(-0.9, 0, 10) / GAP_S, atol=1e-5)
 
 
-@pytest.mark.parametrize("later", [5.0, 4.99, -100.0])
-def test_a_time_that_stands_or_goes_back_begins_anew(later: float) -> None:
+@pytest.mark.parametrize("later", [4.99, -100.0, 5 + 1.01 * GAP_S, 1e9])
+def test_a_time_that_goes_back_or_on_by_too_much_begins_anew(later: float) -> None:
     history = History()
-    for frame in range(6):
-        remember(history, frame, 7)
+    for frame in range(51):
+        remember(history, frame / 10, 7)
     remember(history, later, 1)
     assert frames_of(history) == [1] * 10
     assert history.last_s == later
+
+
+def test_a_frame_of_the_same_time_takes_the_last_one_s_place() -> None:
+    twice, once = History(), History()
+    for frame in range(20):
+        remember(once, frame / 20, frame)
+        for value in (-5, frame):
+            remember(twice, frame / 20, value)
+    assert frames_of(twice) == frames_of(once)
+
+
+def test_times_around_a_frame_stay_on_its_side_of_a_long_gap() -> None:
+    """By hand: a short gap and a long one, and a frame between two long ones."""
+    end = 1 + GAP_S
+    times = np.array([0.9, 1, end, 2, 3, 3.1])
+    found = around(times, np.array([-9.0, -0.05, 0, 0.05, 9]))
+    expected = [
+        [0.9, 0.9, 0.9, 0.95, end],
+        [0.9, 0.95, 1, 1.05, end],
+        [0.9, end - 0.05, end, end, end],
+        [2, 2, 2, 2, 2],
+        [3, 3, 3, 3.05, 3.1],
+        [3, 3.05, 3.1, 3.1, 3.1],
+    ]
+    assert_allclose(found, expected, atol=1e-12)
+    assert_array_equal(around(times[:1], np.array([-1.0, 1])), [[0.9, 0.9]])
 
 
 # What the networks are given
@@ -212,8 +237,14 @@ def test_a_keypoint_that_is_no_number_is_missing(bad: float) -> None:
     assert_array_equal(found[0, 3:7], 0)
     assert (seen[0, [0, 1, 2, 7, 16]] == 0.5).all()
     unknown = np.full(17, 0.5)
-    unknown[2] = np.nan
-    assert normalised(poses(person(), scores=unknown))[1][0, 2] == 0
+    unknown[2] = bad
+    _, seen = normalised(poses(person(), scores=unknown))
+    assert_array_equal(seen[0], np.where(np.arange(17) == 2, np.float32(0), np.float32(0.5)))
+
+
+def test_a_score_over_1_is_1() -> None:
+    given = np.linspace(0.5, 200, 17)
+    assert_allclose(normalised(poses(person(), scores=given))[1][0], given.clip(0, 1))
 
 
 @pytest.mark.parametrize("rate", [25.0, 30.0, 60.0])
@@ -246,6 +277,27 @@ def test_a_clip_s_windows_are_27_frames_of_30_hz_around_each(
     at = at.clip(times[0], times[-1])
     expected = np.stack([[normalised(poses(person(0, t)))[0][0] for t in row] for row in at])
     assert_allclose(points, expected, atol=1e-5)
+
+
+def test_a_clip_s_windows_know_nothing_of_the_other_side_of_a_long_gap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lifter, "Network", Watched)
+    frames = clip(40)
+    end = frames[19].timestamp_s or 0.0
+    for apart, alone in ((0.9 * GAP_S, False), (1.1 * GAP_S, True), (30.0, True)):
+        later = [
+            replace(frame, timestamp_s=end + apart + (frame.timestamp_s or 0) - 1)
+            for frame in frames[:20]
+        ]
+        lift([*frames[:20], *later])
+        ((together, _),) = Watched.seen
+        lift(frames[:20])
+        ((first, _),) = Watched.seen
+        lift(later)
+        ((second, _),) = Watched.seen
+        difference = np.abs(together - np.concatenate((first, second))).max()
+        assert (difference < 1e-6) == alone
 
 
 def test_a_clip_s_windows_are_around_the_frames_where_somebody_is(
@@ -296,6 +348,44 @@ def test_a_stream_that_is_set_back_begins_anew() -> None:
     again = live(poses(person(1), time_s=0.0, ids=[10]))
     fresh = Lifter()(poses(person(1), time_s=0.0, ids=[10]))
     assert_allclose(again.uncertainty, fresh.uncertainty, atol=1e-6)  # of the same window
+
+
+def test_a_stream_begins_anew_after_a_gap_that_is_too_long() -> None:
+    for gap, anew in ((0.9 * GAP_S, False), (1.1 * GAP_S, True), (0.9 * KEPT_S, True)):
+        live = Lifter()
+        for frame in clip(20):
+            live(frame)
+        after = poses(person(1), time_s=1 + 19 / 30 + gap, ids=[10])
+        fresh = Lifter()(after)
+        assert np.allclose(live(after).uncertainty, fresh.uncertainty, atol=1e-6) == anew
+
+
+def test_a_lifter_that_is_reset_is_a_new_one() -> None:
+    live = Lifter()
+    for frame in clip(10, seeds=(0, 1)):
+        live(frame)
+    live.reset()
+    again = poses(person(3), person(4), time_s=1.35, ids=[10, 11])
+    same(live(again), Lifter()(again), 0)
+
+
+@pytest.mark.parametrize("way", ["live", "clip"])
+@pytest.mark.parametrize("bad", ["score", "number"])
+def test_a_frame_without_a_keypoint_makes_no_difference_to_those_beside_it(
+    way: str, bad: str
+) -> None:
+    frames = clip(30)
+    expected = iter(lifted(way, [frame for row, frame in enumerate(frames) if row % 3]))
+    for row in range(0, 30, 3):
+        scores, points = (np.full_like(each, value) for each, value in (
+            (frames[row].keypoint_scores, 0), (frames[row].keypoints, np.nan)))  # fmt: skip
+        change = {"keypoint_scores": scores} if bad == "score" else {"keypoints": points}
+        frames[row] = replace(frames[row], **change)  # type: ignore[arg-type]
+    for row, found in enumerate(lifted(way, frames)):
+        if row % 3:
+            same(found, next(expected), 0)
+        else:
+            assert np.isnan(found.joints).all()
 
 
 def test_nobody_is_nobody() -> None:
@@ -380,9 +470,33 @@ def test_several_people_over_time_must_have_ids() -> None:
     assert len(lift(frame)) == 2  # of one picture nobody needs one
 
 
-def test_a_stream_must_have_times() -> None:
-    with pytest.raises(ValueError, match="timestamp_s"):
-        Lifter()(poses(person()))
+def test_people_with_one_id_are_refused() -> None:
+    frame = poses(person(0), person(1), time_s=0.0, ids=[4, 4])
+    for call in (lambda: Lifter()(frame), lambda: lift([frame])):
+        with pytest.raises(
+            ValueError, match=r"ids of the people in a frame must differ, not \[4, 4"
+        ):
+            call()
+    assert len(lift(frame)) == 2
+
+
+@pytest.mark.parametrize("time_s", [None, np.nan, np.inf, -np.inf])
+def test_a_stream_must_have_times_and_goes_on_after_a_frame_without(time_s: float | None) -> None:
+    live, other = Lifter(), Lifter()
+    for frame in clip(8):
+        with pytest.raises(ValueError, match=f"must have a finite timestamp_s, not {time_s}"):
+            live(replace(frame, timestamp_s=time_s))
+        same(live(frame), other(frame), 0)
+    if time_s is not None:
+        with pytest.raises(ValueError, match="must have a finite timestamp_s"):
+            lift([*clip(3), poses(person(), time_s=time_s)])
+
+
+def test_bare_arrays_are_refused_with_the_way_to_lift_them() -> None:
+    match = "Poses are lifted, not ndarray; Poses.from_arrays makes them of arrays"
+    for call in (lambda: lift(person()[None]), lambda: Lifter()(person())):  # type: ignore[call-overload,arg-type]
+        with pytest.raises(ValueError, match=match):
+            call()
 
 
 def test_one_person_needs_no_id() -> None:
@@ -449,7 +563,7 @@ def test_pictures_without_times_are_lifted_each_by_itself() -> None:
 def test_nothing_is_nothing() -> None:
     assert lift([]) == []
     assert lift(iter(())) == []
-    assert lift([], level=True) == []
+    assert lift([], upright=True) == []
 
 
 def test_an_iterator_is_a_clip() -> None:
@@ -513,16 +627,19 @@ def test_live_bones_are_the_same_left_and_right() -> None:
     assert_allclose(found[..., 0], found[..., 1], atol=1e-5)
 
 
-def test_level_turns_everybody_by_the_gravity_that_was_found(
+def test_upright_turns_everybody_by_the_gravity_that_was_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plain, down = lift(clip(5)), np.array([0.6, 0.8, 0.0])
     monkeypatch.setattr(lifter, "gravity", lambda bodies: Gravity(down, 1.0, 5))
-    for one, other in zip(plain, lift(clip(5), level=True), strict=True):
+    for one, other in zip(plain, lift(clip(5), upright=True), strict=True):
         same(other, upright(one, down), 1e-6)
         assert np.abs(one.joints - other.joints).max() > 0.01
+    pictures = [replace(frame, timestamp_s=None) for frame in clip(5)]  # of any cameras
+    for one, other in zip(lift(pictures), lift(pictures, upright=True), strict=True):
+        same(one, other, 0)
     monkeypatch.setattr(lifter, "gravity", lambda bodies: None)
-    for one, other in zip(plain, lift(clip(5), level=True), strict=True):
+    for one, other in zip(plain, lift(clip(5), upright=True), strict=True):
         same(one, other, 0)
 
 

@@ -16,8 +16,17 @@ from torch import Tensor
 from movenet.errors import WeightsError
 from movenet.lifting import files, network
 from movenet.lifting.files import NETWORKS, Entry
-from movenet.lifting.joints import INDEX, NAMES
-from movenet.lifting.network import FRAMES, Join, LiftingNetwork, Residual, extent, with_middle
+from movenet.lifting.joints import INDEX, MIRROR, NAMES
+from movenet.lifting.network import (
+    FRAMES,
+    PAIRS,
+    Join,
+    LiftingNetwork,
+    Residual,
+    boxed,
+    extent,
+    with_middle,
+)
 
 KINDS = tuple(NETWORKS)
 LEARNT = [place for place, name in enumerate(NAMES) if name != "pelvis"]
@@ -74,7 +83,7 @@ def test_networks_are_under_five_million_parameters(kind: str) -> None:
 @pytest.mark.parametrize(("frames", "reference"), [(9, 0), (0, 0), (27, 27), (1, 1), (27, -1)])
 def test_other_numbers_of_frames_are_refused(frames: int, reference: int) -> None:
     with pytest.raises(ValueError, match=f"1 or {FRAMES}"):
-        LiftingNetwork(frames, reference, width=8)
+        LiftingNetwork(frames, reference, width=8, blocks=1)
 
 
 def test_no_frame_is_left_unread() -> None:
@@ -94,7 +103,7 @@ def test_three_frames_are_joined_around_the_one_that_counts() -> None:
     states = drawn(2, 27, 6)
     for last, kept in ((True, 2), (False, 1)):
         join = Join(6, last=last)
-        for parameter in (*join.join.parameters(), *join.block.outer.parameters()):
+        for parameter in join.join.parameters():
             torch.nn.init.zeros_(parameter)
         assert torch.equal(join(states), states[:, kept::3])
 
@@ -104,12 +113,50 @@ def test_beside_the_joins_stands_the_frame_that_counts(kind: str) -> None:
     """Where the joins say nothing, no other frame has a say."""
     lifting = made(kind)
     for join in lifting.joins:
-        for parameter in (*join.join.parameters(), *join.block.outer.parameters()):
+        for parameter in join.join.parameters():
             torch.nn.init.zeros_(parameter)
     keypoints, scores = seen(kind)
     other, _ = seen(kind, seed=1)
     other[:, lifting.reference] = keypoints[:, lifting.reference]
     close(lifting(other, scores).joints, lifting(keypoints, scores).joints, 1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_network_sees_how_long_limbs_are_in_the_picture(kind: str) -> None:
+    """By hand: 0 where one end is missing, the distance in the person's box elsewhere."""
+    lifting = made(kind)
+    keypoints, scores = seen(kind)
+    scores[1, :, NAMES.index("left_elbow")] = 0
+    relative, middle, size = boxed(keypoints, scores, lifting.reference)
+    features = lifting.features(relative, scores, middle, size)
+    lengths = features[..., 4 * 17 : 4 * 17 + len(PAIRS)]
+    assert features.shape[2] == 4 * 17 + len(PAIRS) + 3
+    for column, (first, second) in enumerate(PAIRS):
+        expected = (keypoints[:, :, first] - keypoints[:, :, second]).norm(dim=-1)
+        expected = expected / size[:, None]
+        if NAMES.index("left_elbow") in (first, second):
+            expected[1] = 0
+        close(lengths[..., column], expected, 1e-5)
+
+
+def test_pairs_are_the_same_for_left_and_right() -> None:
+    """A mirror changes places only."""
+    mirrored = {frozenset((MIRROR[first], MIRROR[second])) for first, second in PAIRS}
+    assert mirrored == {frozenset(pair) for pair in PAIRS}
+    assert len(mirrored) == len(PAIRS)
+
+
+def test_features_are_brought_to_about_nothing_by_their_mean_and_deviation() -> None:
+    """An affine layer after another: the same network with both put into its first layer."""
+    lifting, inputs = made(), seen("single")
+    width = len(lifting.mean)
+    lifting.mean, lifting.deviation = drawn(width), drawn(width, seed=1).abs() + 0.5
+    other = made()
+    with torch.no_grad():
+        other.embed.weight.copy_(lifting.embed.weight / lifting.deviation)
+        other.embed.bias.copy_(lifting.embed.bias - other.embed.weight @ lifting.mean)
+    close(lifting(*inputs).joints, other(*inputs).joints, 1e-4)
+    assert not torch.allclose(lifting(*inputs).joints, made()(*inputs).joints, atol=1e-3)
 
 
 def test_a_residual_is_beside_the_identity() -> None:
@@ -346,6 +393,15 @@ def test_a_shipped_file_that_was_changed_is_refused(monkeypatch: pytest.MonkeyPa
         files.load("single")
 
 
+def test_a_file_says_which_of_two_networks_of_one_shape_it_holds(tmp_path: Path) -> None:
+    shipped("causal", tmp_path)
+    path = tmp_path / "causal.safetensors"
+    with pytest.raises(WeightsError, match="holds lift-causal, and lift-centred is needed here"):
+        files.load("centred", path)
+    save_file(load_file(path), path)  # of somebody else, without a name
+    assert files.load("centred", path).reference == 13
+
+
 def test_another_name_is_refused() -> None:
     with pytest.raises(ValueError, match="single, causal, centred, not 'triple'"):
         files.load("triple")
@@ -384,11 +440,3 @@ def test_weights_that_are_not_the_network_s_are_refused_by_name(tmp_path: Path) 
     refused("single", good | {"spread": torch.ones(20)}, path, ": spread")
     refused("single", good | {"head.bias": good["head.bias"] * torch.nan}, path, "not finite")
     refused("causal", good, path, "not the weights of 'causal'.*[.][.][.]")
-
-
-def test_one_temporal_network_s_weights_do_for_the_other(tmp_path: Path) -> None:
-    """They differ in the frame that counts alone; the manifest, not the shape, tells them apart."""
-    shipped("causal", tmp_path)
-    path = tmp_path / "causal.safetensors"
-    assert files.load("causal", path).reference == 26
-    assert files.load("centred", path).reference == 13

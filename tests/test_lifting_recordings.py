@@ -384,6 +384,7 @@ def test_a_brace_that_is_lost_hangs_nothing_on_another_joint() -> None:
         (("JOINT RightShoulder", "JOINT Wing"), "no joint RightShoulder, whose offset"),
         (("CHANNELS 3 Zrotation Yrotation", "CHANNELS 3 Zrotation Wobble"), ""),
         (("OFFSET 0 -4 0", "OFFSET 0 x 0"), ""),
+        (("OFFSET 0 -4 0", "OFFSET 0 nan 0"), "an offset or a channel is no number"),
         (("Frames: 1", "Frames: 0"), "Frame count"),
         (("MOTION", "MOTION\nFrames: 7"), ""),
     ],
@@ -454,7 +455,15 @@ def test_a_line_lost_or_doubled_gives_joints_or_an_error(data: st.DataObject) ->
     [
         (("length 4.0", "length four"), "a.asf: a bone cannot be read"),
         (("direction 0.0 -1.0 0.0\n", ""), "a.asf: a bone cannot be read"),
-        (("dof rx ry rz", "dof rx ry tz"), "a.asf: a bone cannot be read (dof tz)"),
+        (("dof rx ry rz", "dof rx ry tz"), "a.asf: a bone cannot be read (dof rx ry tz)"),
+        (("dof rx ry rz", "dof rx rx rz"), "a.asf: a bone cannot be read (dof rx rx rz)"),
+        (("axis 0 0 0 XYZ", "axis 0 0 0 ZYX"), "a.asf: a bone cannot be read (axis 0 0 0 ZYX"),
+        (("direction 0.0 -1.0 0.0", "direction 0.0 -1.0"), "a.asf: a bone cannot be read (dir"),
+        (("length 4.0", "length nan"), "a.asf: a bone cannot be read (direction"),
+        (("length 0.45", "length 1.0"), "a.asf: length 1.0, where CMU's have 0.45"),
+        (("angle deg", "angle rad"), "a.asf: angle rad, where CMU's have deg"),
+        (("TX TY TZ RX RY RZ", "RX RY RZ TX TY TZ"), "a.asf: order RX RY RZ TX TY TZ, where"),
+        (("position 0 0 0", "orientation 0 90 0"), "a.asf: orientation 0 90 0, where CMU's have"),
         ((":bonedata", ":bones"), "a.asf: no :bonedata"),
         ((":hierarchy", ":"), "a.asf: no :hierarchy"),
         (("lfemur ltibia", "lfemur ltail"), "a.asf: the hierarchy names ltail"),
@@ -475,6 +484,9 @@ def test_a_damaged_skeleton_says_where(change: tuple[str, str], expected: str) -
     ("change", "expected"),
     [
         (("ltibia 0 0 0", "ltail 0 0 0"), "moves ltail, which a.asf lacks"),
+        (("\n2\n", "\n2\nltail 0\n"), "moves ltail, which a.asf lacks"),
+        (("ltibia 0 0 0", "ltibia 0 nan 0"), "ltibia has a number in a frame that is not finite"),
+        ((":DEGREES", ":RADIANS"), "angles in radians, where CMU's are in degrees"),
         (("ltibia 0 0 0\n", ""), "ltibia is missing"),
         (("ltibia 0 0 0", "ltibia 0 0"), "ltibia"),
         (("ltibia 0 0 0", "ltibia 0 0 0 0"), "ltibia"),
@@ -548,6 +560,52 @@ def test_takes_come_once_without_the_t_pose_that_was_put_in(tmp_path: Path) -> N
     assert_allclose(found["02_05"].head, found["02_06"].head[1:], atol=1e-9)
     assert_allclose(found["131_01"].joints, found["02_06"].joints, atol=1e-9)
     assert_allclose(found["polka12"].joints, found["02_06"].joints[::2], atol=1e-9)
+
+
+def test_who_is_held_out_stands_in_no_table(tmp_path: Path) -> None:
+    """Of subjects 07 and 08 in either format, whatever an index says."""
+    rows = [
+        ("07/07_01.bvh", "07", 30), ("08/08.asf", "08", 0), ("08/08_02.amc", "08", 30),
+        ("06/06_01.bvh", "06", 30),
+    ]  # fmt: skip
+    table = folder_of(tmp_path, rows) / "index.csv"
+    text = table.read_text()
+    for answer in ("0", "1"):
+        lines = [line.rpartition(",")[0] + f",{answer}" for line in text.splitlines()[1:]]
+        table.write_text("\n".join([text.splitlines()[0], *lines]))
+        found = {take.name: take.heldout for take in recordings.recordings(tmp_path)}
+        assert found == {"07_01": True, "08_02": True, "06_01": False}
+
+
+@pytest.mark.parametrize("damage", ["index.csv", "bvh.zip", "cut", "member", "bytes", "repair"])
+def test_a_damaged_folder_says_which_file(damage: str, tmp_path: Path) -> None:
+    folder_of(tmp_path, [("02/02_05.bvh", "02", 30), ("02/02_06.bvh", "02", 30)])
+    archive = tmp_path / "bvh.zip"
+    if damage in ("index.csv", "bvh.zip"):
+        (tmp_path / damage).unlink()
+    elif damage == "cut":
+        archive.write_bytes(archive.read_bytes()[:-30])
+    elif damage == "bytes":
+        data = bytearray(archive.read_bytes())
+        data[200:220] = bytes(20)
+        archive.write_bytes(data)
+    elif damage == "member":
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("02/02_05.bvh", bvh(T_POSE, TURNS))
+    else:
+        (tmp_path / "bvh_offset_fix.json").write_text("{}")
+    with pytest.raises(MotionError) as error:
+        list(recordings.recordings(tmp_path))
+    at, text = {
+        "index.csv": (tmp_path / "index.csv", "cannot be read"),
+        "bvh.zip": (archive, "cannot be read"),
+        "cut": (archive, "no whole zip file"),
+        "member": (archive, "02/02_06.bvh is missing or damaged"),
+        "bytes": (archive, "02/02_05.bvh is missing or damaged"),
+        "repair": ("02/02_05.bvh", "bvh_offset_fix.json has nothing of 02"),
+    }[damage]
+    assert str(error.value).startswith(f"{at}: {text}")
+    assert "\n" not in str(error.value)
 
 
 def from_index(path: Path, member: str) -> list[recordings.Recording]:

@@ -87,6 +87,9 @@ class Fixed:
         scores[:, 0] = 0
         return scores, torch.tensor([0.01, 0]).expand(count, 17, 2)
 
+    def alike(self, scores: Tensor, random: torch.Generator) -> Tensor:
+        return self.draw(len(scores), random)[1]
+
 
 class Measured:
     """As Errors: drawn from a generator."""
@@ -94,6 +97,9 @@ class Measured:
     def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
         scores = torch.rand(count, 17, generator=random)
         return scores, torch.randn(count, 17, 2, generator=random) * 0.02
+
+    def alike(self, scores: Tensor, random: torch.Generator) -> Tensor:
+        return self.draw(len(scores), random)[1]
 
 
 # Turns
@@ -632,17 +638,37 @@ def test_some_windows_are_exact_and_of_these_some_have_a_face() -> None:
 
 
 def test_the_others_have_the_errors_in_parts_of_the_body_s_height() -> None:
-    """By hand, of one constant error: what stays, and what goes on from frame to frame."""
     views = views_of()
     seen = sightings.sighted(views, Fixed(), generator())
     noisy = (seen.scores[..., 5:] < 1).flatten(1).any(1)
     way = (seen.keypoints - views.picture[:, :, :17])[noisy] / views.height[noisy, None, None, None]
     assert_allclose(way[..., 1], np.zeros(way.shape[:-1]), atol=1e-6)
-    wandering = 1.0
-    for frame in range(3):
-        factor = sightings.STEADY**0.5 + (1 - sightings.STEADY) ** 0.5 * wandering
-        assert_allclose(way[:, frame, :, 0], np.full((len(way), 17), 0.01 * factor), atol=2e-5)
-        wandering = wandering * sightings.GOES_ON + (1 - sightings.GOES_ON**2) ** 0.5
+    assert_allclose(way[..., 0], np.full(way.shape[:-1], 0.01), atol=2e-5)
+
+
+class ByScore(Measured):
+    """Errors of which the score tells the size, and every tenth is ten times as large."""
+
+    def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        scores = 0.2 + 0.6 * (torch.rand(count, 17, generator=random) < 0.5)
+        return scores, self.alike(scores, random)
+
+    def alike(self, scores: Tensor, random: torch.Generator) -> Tensor:
+        sizes = torch.where(torch.rand(scores.shape, generator=random) < 0.1, 10.0, 1.0)
+        return (sizes * (1 - scores))[..., None] * torch.tensor([0.01, 0.0])
+
+
+def test_every_frame_s_errors_are_of_those_measured_at_its_score() -> None:
+    """Of the sizes that there are and of no other, and the large ones as often."""
+    views = views_of()
+    seen = sightings.sighted(views, ByScore(), generator())
+    noisy = (seen.scores[..., 5:] < 1).flatten(1).any(1)
+    way = (seen.keypoints - views.picture[:, :, :17])[noisy] / views.height[noisy, None, None, None]
+    scores = seen.scores[noisy]
+    sizes = (way[..., 0] / 0.01 / (1 - scores))[scores > 0].double()
+    small, large = (sizes - 1).abs() < 0.02, (sizes - 10).abs() < 0.2
+    assert (small | large).all()
+    assert float(large.double().mean()) == pytest.approx(0.1, abs=0.01)
 
 
 class Noise(Measured):

@@ -1,5 +1,6 @@
 """How lifting networks are scored and trained: closed forms, SciPy, and a tiny course."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -11,13 +12,15 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from torch import Tensor
 
+from movenet.errors import WeightsError
 from movenet.lifting import files
 from movenet.lifting.joints import MIRROR, NAMES
+from movenet.lifting.network import LiftingNetwork, boxed
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "training"))
-from lifting import course  # noqa: E402
-from lifting.course import Course, loss, optimisers, part_of_rate  # noqa: E402
+from lifting import course, train  # noqa: E402
+from lifting.course import Course, begin_as, loss, optimisers, part_of_rate  # noqa: E402
 from lifting.evaluation import LEARNT, LIMBS, aligned, lifted, score, score_limbs  # noqa: E402
 from lifting.markers import POINTS  # noqa: E402
 from lifting.recordings import JOINTS, Recording  # noqa: E402
@@ -170,6 +173,9 @@ class Errors:
         scores = 0.3 + 0.6 * torch.rand(count, 17, generator=random)
         return scores, torch.randn(count, 17, 2, generator=random) * 0.01
 
+    def alike(self, scores: Tensor, random: torch.Generator) -> Tensor:
+        return self.draw(len(scores), random)[1]
+
 
 def simulation(kind: str, seed: int = 0, *, noisy: bool = True) -> Simulation:
     size = files.NETWORKS[kind]
@@ -196,6 +202,47 @@ def test_a_few_steps_make_the_error_less(kind: str, monkeypatch: pytest.MonkeyPa
     assert after.pa_mpjpe < 0.5 * before.pa_mpjpe
     assert len(on_its_way.losses) == 3
     assert on_its_way.losses[-1] < 0.5 * on_its_way.losses[0]
+
+
+@pytest.mark.parametrize("kind", ["causal", "centred"])
+def test_over_time_a_network_begins_as_one_of_a_single_frame(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny(monkeypatch)
+    monkeypatch.setattr(course, "WARM_UP", 1)
+    single = made().mean_network()
+    course_of_it = Course(kind, simulation(kind), 40, start=single)
+    batch = simulation(kind, 99).batch(16)
+    place = slice(course_of_it.network.reference, course_of_it.network.reference + 1)
+    expected = single(batch.keypoints[:, place], batch.scores[:, place]).joints
+    assert_allclose(course_of_it.network(*batch[:2]).joints.detach(), expected.detach(), atol=1e-5)
+    course_of_it.advance()
+    moved = course_of_it.network(*batch[:2]).joints
+    changed = batch.keypoints.clone()
+    changed[:, place.start - 1] += 0.1
+    assert not torch.equal(course_of_it.network(changed, batch.scores).joints, moved)
+
+
+def test_only_a_network_of_the_same_layers_begins_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny(monkeypatch)
+    other = files.LiftingNetwork(1, 0, width=32, blocks=20)
+    with pytest.raises(ValueError, match="not the same layers: after"):
+        begin_as(made("centred").network, other)
+
+
+def test_features_are_standardised_by_what_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny(monkeypatch)
+    network = made().network
+    many = simulation("single", 7).batch(2000)
+    seen = network.features(*boxed_of(network, many))
+    features = (seen - network.mean) / network.deviation
+    assert features.mean((0, 1)).abs().max() < 0.5
+    assert features.std((0, 1)).max() < 2
+
+
+def boxed_of(network: LiftingNetwork, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    relative, middle, size = boxed(batch.keypoints, batch.scores, network.reference)
+    return relative, batch.scores, middle, size
 
 
 def same(one: Course, other: Course) -> bool:
@@ -285,6 +332,17 @@ def test_half_the_arithmetic_goes_about_the_same_way(monkeypatch: pytest.MonkeyP
     )
 
 
+def test_a_network_that_begins_as_another_goes_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny(monkeypatch)
+    rates = []
+    for start in (None, made().mean_network()):
+        on_its_way = Course("causal", simulation("causal"), 40, start=start)
+        on_its_way.advance()
+        groups = [each.param_groups[0] for each in on_its_way.optimisers.values()]
+        rates.append(np.array([group["lr"] for group in groups]))
+    assert_allclose(rates[1], rates[0] * course.SLOWER, rtol=1e-6)
+
+
 def test_steps_go_far_in_the_middle_and_not_at_the_end() -> None:
     steps = 10 * course.WARM_UP
     parts = np.array([part_of_rate(taken, steps) for taken in range(steps)])
@@ -345,3 +403,42 @@ def test_the_uncertainty_goes_to_the_distance_and_does_not_pull_at_the_joints() 
         pulls.append(pull)
     assert torch.equal(pulls[0], pulls[1])
     assert torch.equal(pulls[0], pulls[2])
+
+
+# The command
+
+
+def test_the_command_trains_ships_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice: what was trained to its end is not trained again."""
+    pytest.importorskip("matplotlib")
+    tiny(monkeypatch)
+    monkeypatch.setattr(course, "NOTED", course.AT_ONCE)
+    monkeypatch.setattr(train, "CALIBRATION", 64)
+    monkeypatch.setattr(train, "recordings", lambda folder: [take(0), take(1)])
+    monkeypatch.setattr(train.Errors, "read", lambda path: Errors())
+    into = tmp_path / "shipped"
+    arguments = ["nowhere", str(tmp_path), "--into", str(into), "--steps", "8"]
+    assert train.main([*arguments, "--networks", "single", "causal"]) == 0
+    assert {path.name for path in into.iterdir()} == {
+        "single.safetensors", "causal.safetensors", "manifest.json",
+    }  # fmt: skip
+    for kind in ("single", "causal"):
+        network = files.load(kind, into / f"{kind}.safetensors")
+        assert network.spread[LEARNT].ne(1).all()  # calibrated
+        assert len(json.loads((tmp_path / f"{kind}-losses.json").read_text())) == 2
+    assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
+    before = {path: path.read_bytes() for path in into.glob("*.safetensors")}
+    monkeypatch.setattr(Course, "advance", lambda self: pytest.fail("trained again"))
+    assert train.main([*arguments, "--networks", "single", "causal"]) == 0
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_over_time_nothing_is_trained_without_the_network_of_one_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "recordings", lambda folder: [take(0)])
+    arguments = ["nowhere", str(tmp_path), "--plain", "--networks", "causal"]
+    with pytest.raises(WeightsError, match=r"single\.safetensors: cannot be read"):
+        train.main([*arguments, "--into", str(tmp_path / "shipped")])

@@ -174,6 +174,18 @@ def test_files_that_are_damaged_or_missing_are_named(tensors: Tensors, tmp_path:
         load(path)
 
 
+@pytest.mark.parametrize("kind", [IndexError, AttributeError, TypeError, AssertionError])
+def test_whatever_a_damaged_pickle_raises_is_one_line(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object, **options: object) -> None:
+        raise kind
+
+    monkeypatch.setattr(torch, "load", broken)
+    with pytest.raises(WeightsError, match=r"videopose\.pth: no checkpoint of plain tensors"):
+        load("videopose.pth")
+
+
 def test_keypoints_come_in_the_order_of_human36m() -> None:
     points = people()
     result = human36m(points)

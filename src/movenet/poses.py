@@ -108,7 +108,7 @@ class Poses:
 
         Without boxes, a person's is the extent of the keypoints over the threshold (of all of
         them where none is); without scores, a person's is the mean keypoint score. People are
-        put in falling order of score. A wrong shape is a ValueError.
+        put in falling order of score. A wrong shape, or a picture without a size, is a ValueError.
         """
         xy = _checked("keypoints", keypoints, (None, 17, 2))
         count = len(xy)
@@ -122,6 +122,10 @@ class Poses:
             else _checked("boxes", boxes, (count, 4))
         )
         height, width = image_size
+        if not (height > 0 and width > 0):
+            raise ValueError(
+                f"image_size must be (height, width), both over 0, not {(height, width)}"
+            )
         return cls(
             keypoints=xy,
             keypoint_scores=point_scores,

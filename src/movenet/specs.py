@@ -94,10 +94,12 @@ def spec_of(origin: str, metadata: str | bytes, wanted: ModelSpec | None) -> Mod
         name = json.loads(metadata).get("model")
     except (ValueError, AttributeError):
         name = None
-    if not isinstance(name, str) or name not in SPECS:
+    if not isinstance(name, str):
         raise EngineError(
             f"{origin}: does not say which MoveNet it is; make a file with movenet export"
         )
+    if name not in SPECS:
+        raise EngineError(f"{origin}: holds {name}, and one of {', '.join(SPECS)} is needed here")
     if wanted is not None and wanted.name != name:
         raise EngineError(f"{origin}: holds {name}, not {wanted.name}; say --model {name}")
     return SPECS[name]

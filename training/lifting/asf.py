@@ -10,11 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from movenet.errors import MoveNetError
+
 Floats = NDArray[np.float64]
 TURNS = ("rx", "ry", "rz")
+# What CMU's skeletons have in common, and what is read as if it were so.
+CONVENTIONS = {
+    "units": {"length": "0.45", "angle": "deg"},
+    "root": {"order": "TX TY TZ RX RY RZ", "axis": "XYZ", "orientation": "0 0 0"},
+}
 
 
-class MotionError(Exception):
+class MotionError(MoveNetError):
     """A skeleton or a motion that cannot be read; the message says which and where."""
 
 
@@ -41,6 +48,7 @@ def read_asf(text: str, name: str) -> Acclaim:
     sections = _sections(text)
     if missing := {"bonedata", "hierarchy"} - sections.keys():
         raise MotionError(f"{name}: no :{min(missing)}; the file is cut short, or no ASF")
+    _check_conventions(sections, name)
     bones = {}
     for block in _blocks(sections["bonedata"]):
         fields = {line.split()[0]: line.split()[1:] for line in block}
@@ -49,6 +57,16 @@ def read_asf(text: str, name: str) -> Acclaim:
         except (KeyError, IndexError, ValueError) as error:
             raise MotionError(f"{name}: a bone cannot be read ({error})") from error
     return Acclaim(name, bones, _parents(sections["hierarchy"], bones.keys(), name))
+
+
+def _check_conventions(sections: dict[str, list[str]], name: str) -> None:
+    for section, wanted in CONVENTIONS.items():
+        for line in sections.get(section, []):
+            key, *values = line.split()
+            if key in wanted and values != wanted[key].split():
+                raise MotionError(
+                    f"{name}: {key} {' '.join(values)}, where CMU's have {wanted[key]}"
+                )
 
 
 def _parents(lines: list[str], bones: Set[str], name: str) -> dict[str, str]:
@@ -73,19 +91,16 @@ def read_amc(text: str, skeleton: Acclaim, name: str) -> tuple[dict[str, Floats]
     -> ({bone or "root": (T, 3, 3)}, (T, 3) in the skeleton's unit). MotionError where the motion is
     damaged, or is another skeleton's.
     """
+    if ":RADIANS" in text:
+        raise MotionError(f"{name}: angles in radians, where CMU's are in degrees")
     frames = list(_frames(text, name))
     if not frames:
         raise MotionError(f"{name}: no frame")
-    if unknown := frames[0].keys() - {"root", *skeleton.bones}:
+    if unknown := set().union(*frames) - {"root", *skeleton.bones}:
         raise MotionError(f"{name}: moves {min(unknown)}, which {skeleton.name} lacks")
-    numbers = {}
-    for bone, count in _counts(skeleton).items():
-        try:
-            numbers[bone] = np.array([frame[bone] for frame in frames], np.float64)
-        except (KeyError, ValueError) as error:
-            raise MotionError(f"{name}: {bone} is missing or cut short in a frame") from error
-        if numbers[bone].shape != (len(frames), count):
-            raise MotionError(f"{name}: {bone} has not its {count} numbers in every frame")
+    numbers = {
+        bone: _numbers(frames, bone, count, name) for bone, count in _counts(skeleton).items()
+    }
     turns = {"root": _turn(TURNS, numbers["root"][:, 3:])}
     for bone, parent in skeleton.parents.items():
         turns[bone] = turns[parent]
@@ -95,6 +110,19 @@ def read_amc(text: str, skeleton: Acclaim, name: str) -> tuple[dict[str, Floats]
                 turns[parent] @ data.axes @ _turn(data.freedom, numbers[bone]) @ data.axes.T
             )
     return turns, numbers["root"][:, :3]
+
+
+def _numbers(frames: list[dict[str, list[str]]], bone: str, count: int, name: str) -> Floats:
+    """A bone's numbers over time, (T, count)."""
+    try:
+        numbers = np.array([frame[bone] for frame in frames], np.float64)
+    except (KeyError, ValueError) as error:
+        raise MotionError(f"{name}: {bone} is missing or cut short in a frame") from error
+    if numbers.shape != (len(frames), count):
+        raise MotionError(f"{name}: {bone} has not its {count} numbers in every frame")
+    if not np.isfinite(numbers).all():
+        raise MotionError(f"{name}: {bone} has a number in a frame that is not finite")
+    return numbers
 
 
 def ends(skeleton: Acclaim, turns: dict[str, Floats], root: Floats) -> dict[str, Floats]:
@@ -132,10 +160,15 @@ def _bone(fields: dict[str, list[str]]) -> Bone:
     direction = np.array(fields["direction"], np.float64)
     angles = np.array(fields["axis"][:3], np.float64)
     axes = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+    if fields["axis"][3:] != ["XYZ"]:
+        raise ValueError(f"axis {' '.join(fields['axis'])}, not XYZ")
     freedom = tuple(fields.get("dof", ()))
-    if unknown := set(freedom) - set(TURNS):
-        raise ValueError(f"dof {min(unknown)}")
-    return Bone(direction * float(fields["length"][0]), axes, freedom)
+    if set(freedom) - set(TURNS) or len(set(freedom)) < len(freedom):
+        raise ValueError(f"dof {' '.join(freedom)}")
+    vector = direction * float(fields["length"][0])
+    if vector.shape != (3,) or not np.isfinite(vector).all():
+        raise ValueError(f"direction {' '.join(fields['direction'])}")
+    return Bone(vector, axes, freedom)
 
 
 def _counts(skeleton: Acclaim) -> dict[str, int]:

@@ -16,7 +16,7 @@ from lifting.rotations import about, turned, unit
 
 ASPECTS = ((1, 0.75), (1, 0.5625), (0.5625, 1), (0.75, 1), (1, 1))  # width and height
 # People who lean otherwise than the recorded ones, and some who lie or stand on their hands.
-LEAN, FALLEN_SHARE, FALLEN = 5, 0.06, 60
+LEAN, FALLEN_SHARE, FALLEN = 3, 0.04, 60
 CLOSEST = 0.2  # body heights before the camera, where a limb comes near
 
 

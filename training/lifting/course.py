@@ -12,18 +12,20 @@ from lifting.evaluation import LEARNT
 from lifting.markers import POINTS
 from lifting.simulation import Batch, Simulation
 from movenet.lifting.files import NETWORKS
-from movenet.lifting.network import LiftingNetwork
+from movenet.lifting.network import LiftingNetwork, boxed
 
 BATCH = {"single": 512, "causal": 128, "centred": 128}
 AT_ONCE = 4  # batches that are simulated together, which is quicker
 # Muon moves the square layers (Jordan et al., "Muon: an optimizer for hidden layers in neural
 # networks", 2024), which gets as far in a sixth of the steps; AdamW the rest.
-RATES = {"muon": 0.02, "adamw": 1e-3}
+RATES = {"muon": 0.02, "adamw": 3e-3}
+SLOWER = 0.4  # of the rates, for a network that begins as another one
 WARM_UP, DECAY, STEEPEST = 100, 0.01, 1.0  # steps; of weights; the gradient's largest norm
 MEAN, FORGETTING = 0.999, 20  # of the weights that are kept, a step; quicker at first
 # The limbs are what a lifter is for; the face and the middle were made up of other joints.
 LESSER = 0.3
 WEIGHTS = torch.tensor([1.0 if 5 <= place < 17 else LESSER for place in range(len(POINTS))])
+FLAT = 0.02  # a feature that varies less is taken to vary so much
 UNCERTAINTY = 0.02  # of the loss: it is not to pull at the joints
 NOTED = 104  # steps, a multiple of AT_ONCE
 
@@ -37,6 +39,7 @@ class Course:
     steps: int
     seed: int = 0
     half: bool = False  # the network's arithmetic in bfloat16
+    start: LiftingNetwork | None = None  # one of a single frame, which another one begins as
     taken: int = 0
     losses: list[float] = field(default_factory=list)  # every NOTED steps, their mean
 
@@ -44,6 +47,9 @@ class Course:
         """Begin with random weights."""
         torch.manual_seed(self.seed)
         self.network = LiftingNetwork(**NETWORKS[self.kind])
+        standardise(self.network, self.simulation.batch(BATCH[self.kind] * AT_ONCE))
+        if self.start is not None:
+            begin_as(self.network, self.start)
         self.optimisers = optimisers(self.network)
         self.kept = [value.detach().clone() for value in self.network.parameters()]
         self._sum = 0.0
@@ -57,9 +63,10 @@ class Course:
             self._step(Batch(*(values[rows] for values in many)))
 
     def _step(self, batch: Batch) -> None:
+        part = part_of_rate(self.taken, self.steps) * (SLOWER if self.start else 1)
         for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
-                group["lr"] = RATES[name] * part_of_rate(self.taken, self.steps)
+                group["lr"] = RATES[name] * part
             optimiser.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             joints, uncertainty = self.network(batch.keypoints, batch.scores)
@@ -81,6 +88,7 @@ class Course:
         """The network with the running mean of the weights, in eval mode."""
         network = LiftingNetwork(**NETWORKS[self.kind])
         with torch.no_grad():
+            network.load_state_dict(self.network.state_dict())  # the buffers, which stand still
             for value, kept in zip(network.parameters(), self.kept, strict=True):
                 value.copy_(kept)
         return network.eval()
@@ -118,6 +126,35 @@ class Course:
         self.kept, self.taken, self.losses = state["kept"], state["taken"], state["losses"]
         self._sum = state["sum"]
         self.simulation.restore(state["simulation"])
+
+
+@torch.no_grad()
+def standardise(network: LiftingNetwork, batch: Batch) -> None:
+    """Set the features' mean and deviation: without, training gets half as far."""
+    relative, middle, size = boxed(batch.keypoints, batch.scores, network.reference)
+    features = network.features(relative, batch.scores, middle, size).flatten(0, 1)
+    network.mean.copy_(features.mean(0))
+    network.deviation.copy_(features.std(0).clamp_min(FLAT))
+
+
+def begin_as(network: LiftingNetwork, single: LiftingNetwork) -> None:
+    """Give a network over time the layers of one of a single frame, which it then equals.
+
+    Its own blocks before time is joined take the first of them; those after it, the others.
+    """
+    before = len(network.blocks)
+    layers = {}
+    for name, value in single.state_dict().items():
+        module, *rest = name.split(".")
+        if module == "blocks" and (number := int(rest[0])) >= before:
+            name = ".".join(("after", str(number - before), *rest[1:]))
+        layers[name] = value
+    missing, unknown = network.load_state_dict(layers, strict=False)
+    if wrong := [*unknown, *(name for name in missing if not name.startswith("joins"))]:
+        raise ValueError(f"not the same layers: {', '.join(wrong[:3])}")
+    for name, value in network.joins.named_parameters():
+        if ".join." in name:
+            nn.init.zeros_(value)
 
 
 def optimisers(network: LiftingNetwork) -> dict[str, torch.optim.Optimizer]:

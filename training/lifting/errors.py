@@ -25,7 +25,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lifting.command import ended
 from movenet import PoseEstimator, Poses, images
+from movenet.errors import MoveNetError
 from movenet.evaluation import Record
 from movenet.evaluation.found import UNKNOWN
 from movenet.evaluation.truth import Truth
@@ -99,21 +101,25 @@ class Errors:
         self.scores, dx, dy, seen = torch.tensor(np.asarray(rows, np.float32)).unbind(-1)
         self.offsets = torch.stack([dx, dy], -1)
         self.labelled = seen > 0
-        # By joint, who is annotated, by score; how many; and every row's place among them.
+        # By joint, who is annotated, by score, and how many.
         self._donors = torch.zeros(self.labelled.T.shape, dtype=torch.long)
         self._many = self.labelled.sum(0)
-        self._place = torch.zeros_like(self.labelled, dtype=torch.long)
+        self._ranked: list[Tensor] = []  # by joint, the donors' scores
         for joint, (score, known) in enumerate(zip(self.scores.T, self.labelled.T, strict=True)):
             who = known.nonzero()[:, 0]
             who = who[score[who].argsort(stable=True)]
             self._donors[joint, : len(who)] = who
-            self._place[:, joint] = torch.searchsorted(score[who], score.contiguous())
+            self._ranked.append(score[who])
 
     @classmethod
     def read(cls, path: Path) -> "Errors":
-        """What the command wrote."""
-        with np.load(path) as arrays:
-            return cls(arrays["rows"])
+        """What the command wrote. MoveNetError where it cannot be read."""
+        try:
+            with np.load(path) as arrays:
+                return cls(arrays["rows"])
+        except OSError as error:
+            reason = f"cannot be read ({error.strerror}); python -m lifting.errors makes it"
+            raise MoveNetError(f"{path}: {reason}") from error
 
     def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Whole people: scores (count, 17), and offsets (count, 17, 2) in body heights.
@@ -122,12 +128,17 @@ class Errors:
         Offsets are right and down in the picture.
         """
         person = torch.randint(len(self.scores), (count,), generator=random)
-        aside = torch.randint(-NEAREST, NEAREST + 1, (count, len(NAMES)), generator=random)
+        scores, own = self.scores[person], self.offsets[person]
+        others = self.alike(scores, random)
+        return scores, torch.where(self.labelled[person][..., None], own, others)
+
+    def alike(self, scores: Tensor, random: torch.Generator) -> Tensor:
+        """Offsets (N, 17, 2) of others' same keypoints that have about these scores (N, 17)."""
+        place = torch.randint(-NEAREST, NEAREST + 1, scores.shape, generator=random)
+        for column, ranked in enumerate(self._ranked):
+            place[:, column] += torch.searchsorted(ranked, scores[:, column].contiguous())
         joint = torch.arange(len(NAMES))
-        place = (self._place[person] + aside).clamp_min(0).minimum(self._many - 1)
-        donor = self._donors[joint, place]
-        donor = torch.where(self.labelled[person], person[:, None], donor)
-        return self.scores[person], self.offsets[donor, joint]
+        return self.offsets[self._donors[joint, place.clamp_min(0).minimum(self._many - 1)], joint]
 
 
 def body_height(points: Floats, there: Mask) -> Floats:
@@ -284,4 +295,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

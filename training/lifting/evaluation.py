@@ -5,15 +5,24 @@ the same after the similarity (turn, scale, shift) that fits best (Ionescu et al
 PAMI 2014, protocols 1 and 2, as they are called since Martinez et al., ICCV 2017).
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lifting.markers import POINTS
 from lifting.simulation import Batch
+from movenet import Poses
+from movenet.lifting.bodies import Bodies
 from movenet.lifting.joints import MIRROR, NAMES
+from movenet.lifting.lifter import Lifter, lift
 from movenet.lifting.network import LiftingNetwork
+
+Floats = NDArray[np.float64]
 
 LIMBS = [POINTS.index(name) for name in NAMES[5:17]]
 LEARNT = [NAMES.index(name) for name in POINTS]
@@ -58,13 +67,42 @@ def aligned(found: Tensor, true: Tensor) -> Tensor:
     return result
 
 
-@torch.no_grad()
+def with_errors(batch: Batch) -> Batch:
+    """Those windows that have MoveNet's errors; a simulation leaves some without."""
+    noisy = (batch.scores[:, :, 5:] < 1).flatten(1).any(1)
+    return Batch(*(values[noisy] for values in batch))
+
+
 def lifted(network: LiftingNetwork, batch: Batch) -> Tensor:
-    """What a network makes of a batch, looked at twice, once in a mirror: (B, 20, 3)."""
+    """What a network makes of a batch: (B, 20, 3)."""
+    points, _ = looked_twice(network, batch)
+    return points
+
+
+@torch.no_grad()
+def looked_twice(network: LiftingNetwork, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Points (B, 20, 3) and uncertainty (B, 20), once in a mirror, as `movenet.lift` has it."""
     flip = torch.tensor([-1.0, 1.0])
     mirror = list(MIRROR)
-    joints = network(batch.keypoints, batch.scores).joints
+    joints, spread = network(batch.keypoints, batch.scores)
     other = network((batch.keypoints * flip)[:, :, mirror[:17]], batch.scores[:, :, mirror[:17]])
     back = other.joints[:, mirror] * torch.tensor([-1.0, 1.0, 1.0])
-    points: Tensor = ((joints + back) / 2)[:, LEARNT]
-    return points
+    points, spread = (joints + back) / 2, (spread + other.uncertainty[:, mirror]) / 2
+    return points[:, LEARNT], spread[:, LEARNT]
+
+
+def products(poses: Sequence[Poses]) -> dict[str, Floats]:
+    """What users get of one person's poses over time, by network: (T, 21, 3) body heights.
+
+    Each picture by itself; a stream, live; and a clip.
+    """
+    lifter = Lifter()
+    ways: dict[str, list[Bodies]] = {
+        "single": lift([replace(each, timestamp_s=None) for each in poses]),
+        "causal": [lifter(each) for each in poses],
+        "centred": lift(poses),
+    }
+    return {
+        kind: np.concatenate([each.joints for each in bodies]).astype(np.float64)
+        for kind, bodies in ways.items()
+    }

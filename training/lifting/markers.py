@@ -30,12 +30,12 @@ CROWN = 0.10  # m over the end of the head's bone
 # Standard deviations, m: how far to the side, along the part of the body, and forward the point
 # is that somebody calls the joint; the same on both sides but for a share.
 MARKERS = {
-    "shoulder": (0.02, 0.025, 0.02),
-    "elbow": (0.01, 0.02, 0.01),
-    "wrist": (0.01, 0.025, 0.01),
-    "hip": (0.02, 0.03, 0.02),
-    "knee": (0.012, 0.02, 0.012),
-    "ankle": (0.012, 0.02, 0.015),
+    "shoulder": (0.01, 0.0125, 0.01),
+    "elbow": (0.005, 0.01, 0.005),
+    "wrist": (0.005, 0.0125, 0.005),
+    "hip": (0.01, 0.015, 0.01),
+    "knee": (0.006, 0.01, 0.006),
+    "ankle": (0.006, 0.01, 0.0075),
 }
 ONE_SIDED = 0.3
 # Where MoveNet puts them, m from the recordings' joints in the same directions (`offsets.py`), for

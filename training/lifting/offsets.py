@@ -26,8 +26,10 @@ import torch
 from numpy.typing import NDArray
 
 from lifting.bodies import stature
+from lifting.command import ended
 from lifting.recordings import PLACE, SIDES, recordings
 from movenet import PoseEstimator
+from movenet.errors import MoveNetError
 from movenet.keypoints import INDEX
 from movenet.sources import open_source
 
@@ -73,7 +75,11 @@ class Camera(NamedTuple):
 def read_cameras(path: Path) -> list[Camera]:
     """Of a TOML file as Pose2Sim writes it: a table a camera, each value on one line."""
     tables: list[dict[str, Any]] = []
-    for line in path.read_text().splitlines():
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise MoveNetError(f"{path}: cannot be read ({error.strerror})") from error
+    for line in text.splitlines():
         if line.startswith("["):
             tables.append({})
         elif "=" in line and tables:
@@ -83,10 +89,11 @@ def read_cameras(path: Path) -> list[Camera]:
         Camera(
             np.array(table["matrix"]),
             np.array(table["distortions"]),
-            np.asarray(cv2.Rodrigues(np.array(table["rotation"]))[0], np.float64),
+            np.asarray(cv2.Rodrigues(np.array(table["rotation"], np.float64))[0], np.float64),
             np.array(table["translation"]),
         )
         for table in tables
+        if "matrix" in table
     ]
 
 
@@ -220,8 +227,9 @@ def of_recordings(folder: Path) -> list[dict[str, float]]:
             places = {name: take.joints[:, place] for name, place in PLACE.items()}
             ankles = np.minimum(*(places[f"{side}_ankle"][:, 1] for side in SIDES))
             ankle = float(np.quantile(ankles, 0.1)) / height
-            subject = take.subject if take.subject != "x" else take.name
-            takes.setdefault(subject, []).append(standing(proportions(places, height), ankle))
+            takes.setdefault(take.subject or take.name, []).append(
+                standing(proportions(places, height), ankle)
+            )
     return [
         {name: float(np.median([row[name] for row in rows])) for name in rows[0]}
         for rows in takes.values()
@@ -281,4 +289,4 @@ def compared(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

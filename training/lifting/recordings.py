@@ -8,6 +8,7 @@ import json
 import tempfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ Floats = NDArray[np.float64]
 # ASF's unit is 1/0.45 inch in the CMU database, and cgspeed's BVH conversion keeps it.
 METRES = 0.0254 / 0.45
 RATE = 30.0  # frames/s
+HELD_OUT = ("07", "08")  # subjects that nothing is trained on, in either format
 
 SIDES = ("left", "right")
 # What both formats have: the middle of the body from below, and two of each limb's joints.
@@ -79,17 +81,24 @@ class Recording:
 def recordings(folder: Path) -> Iterator[Recording]:
     """All takes of a folder that has index.csv, the two archives and bvh_offset_fix.json.
 
-    A take that is there in both formats comes once, as BVH.
+    A take that is there in both formats comes once, as BVH. Raises MotionError for a file that is
+    missing or damaged.
     """
-    with (folder / "index.csv").open(newline="") as table:
-        rows = list(csv.DictReader(table))
-    repairs = json.loads((folder / "bvh_offset_fix.json").read_text())
+    try:
+        with (folder / "index.csv").open(newline="") as table:
+            rows = list(csv.DictReader(table))
+        repairs = json.loads((folder / "bvh_offset_fix.json").read_text())
+        archives = {name: _Archive(folder / name) for name in {row["zip"] for row in rows}}
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+        raise MotionError(f"{error.filename}: {reason}; is it a folder of recordings?") from error
     known = {Path(row["member"]).stem for row in rows if row["format"] == "bvh"}
-    archives = {row["zip"]: zipfile.ZipFile(folder / row["zip"]) for row in rows}
     for row in rows:
         archive, member = archives[row["zip"]], row["member"]
         name = Path(member).stem
         if row["format"] == "bvh":
+            if row["subject"] not in repairs:
+                raise MotionError(f"{member}: bvh_offset_fix.json has nothing of {row['subject']}")
             offsets = repairs[row["subject"]]["offsets"]
             joints, head = read_bvh(archive.read(member), member, offsets)
             if row["subject"] != "131":  # there, frame 0 is a T-pose that was put in
@@ -99,7 +108,24 @@ def recordings(folder: Path) -> Iterator[Recording]:
         else:
             continue
         joints, head = resampled(joints, head, float(row["fps"]))
-        yield Recording(name, row["subject"], row["heldout"] == "1", joints, head)
+        yield Recording(name, row["subject"], row["subject"] in HELD_OUT, joints, head)
+
+
+class _Archive:
+    """A zip file whose members are read, or are an error that names it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = zipfile.ZipFile(path)
+        except zipfile.BadZipFile as error:
+            raise MotionError(f"{path}: no whole zip file; copy it again") from error
+
+    def read(self, member: str) -> bytes:
+        try:
+            return self._file.read(member)
+        except (KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise MotionError(f"{self._path}: {member} is missing or damaged") from error
 
 
 def read_bvh(data: bytes, name: str, offsets: dict[str, list[float]]) -> tuple[Floats, Floats]:
@@ -126,6 +152,8 @@ def read_bvh(data: bytes, name: str, offsets: dict[str, list[float]]) -> tuple[F
             turn = local[:, next(order)]
             turns[node.name] = turn if parent is None else turns[parent] @ turn
     joints = np.stack([places[names[joint]] for joint in JOINTS], axis=1)
+    if not np.isfinite(joints).all() or not np.isfinite(turns["Head"]).all():
+        raise MotionError(f"{name}: an offset or a channel is no number")
     return joints * METRES, turns["Head"]
 
 
@@ -153,14 +181,14 @@ def resampled(joints: Floats, head: Floats, rate: float) -> tuple[Floats, Floats
     return joints[first] * (1 - share) + joints[second] * share, head[near]
 
 
-def _acclaim(archive: zipfile.ZipFile, member: str) -> tuple[Floats, Floats]:
+def _acclaim(archive: _Archive, member: str) -> tuple[Floats, Floats]:
     skeleton = _skeleton(archive, member)
     turns, root = read_amc(archive.read(member).decode("latin-1"), skeleton, member)
     places = ends(skeleton, turns, root)
     return np.stack([places[ASF[joint]] for joint in JOINTS], axis=1) * METRES, turns["head"]
 
 
-def _skeleton(archive: zipfile.ZipFile, member: str) -> Acclaim:
+def _skeleton(archive: _Archive, member: str) -> Acclaim:
     """Takes share their subject's: NN_TT.amc has NN.asf, charleston1.amc charleston.asf."""
     folder, _, take = member.rpartition("/")
     stem = take.removesuffix(".amc").split("_")[0].rstrip("0123456789") or take.split("_")[0]

@@ -8,10 +8,11 @@ from torch import Tensor
 from lifting.cameras import Views
 from movenet.keypoints import NAMES
 
-EXACT_SHARE = 0.5  # windows without errors, for keypoints that others measured
+EXACT_SHARE = 0.6  # windows without errors, for keypoints that others measured
 FACELESS_SHARE = 0.6  # of those without a face, which motion capture lacks
-# Of the variance of an error, what stays over a window; the rest goes on from frame to frame with
-# this correlation (`offsets.py`, at 30 frames/s).
+# Of a keypoint's error, how often it stays over a window; else it goes on from one frame to the
+# next this often (`offsets.py`, at 30 frames/s), or is another of about the same score. So every
+# frame has errors as they were measured, tails and scores included; sums would have others.
 STEADY, GOES_ON = 0.5, 0.6
 LOST_SHARE, BLINK_SHARE = 0.05, 0.02  # keypoints lost all the time, and in one frame
 CUT_SHARE = 0.1  # people whose picture ends at the waist or the knees
@@ -26,6 +27,10 @@ class Errors(Protocol):
 
         The errors are in parts of the body height.
         """
+        ...
+
+    def alike(self, scores: Tensor, random: torch.Generator) -> Tensor:
+        """Other errors (N, 17, 2) of keypoints that have about these scores (N, 17)."""
         ...
 
 
@@ -50,11 +55,11 @@ def sighted(views: Views, errors: Errors, random: torch.Generator) -> Sightings:
     is_exact = torch.rand(count, generator=random) < EXACT_SHARE
     faceless = torch.rand(count, generator=random) < FACELESS_SHARE
     scores, offsets = errors.draw(count, random)
-    _, others = errors.draw(count * frames, random)
-    own = _wandering(others.unflatten(0, (count, frames)))
-    offsets = offsets[:, None] * STEADY**0.5 + own * (1 - STEADY) ** 0.5
-    offsets = offsets * views.height[:, None, None, None]
     scores = scores[:, None].expand(count, frames, 17)
+    others = errors.alike(scores.flatten(0, 1), random).unflatten(0, (count, frames))
+    steady = torch.rand(count, 1, 17, 1, generator=random) < STEADY
+    offsets = torch.where(steady, offsets[:, None], _wandering(others, random))
+    offsets = offsets * views.height[:, None, None, None]
     lost = _lost(points, views.size, random)
     scores = torch.where(lost, 0.0, scores)
     keep = is_exact[:, None, None]
@@ -64,11 +69,12 @@ def sighted(views: Views, errors: Errors, random: torch.Generator) -> Sightings:
     return Sightings(points, torch.where((is_exact & faceless)[:, None, None] & face, 0.0, scores))
 
 
-def _wandering(errors: Tensor) -> Tensor:
-    """Of every frame's own errors (B, T, ...), those that go on from frame to frame."""
+def _wandering(errors: Tensor, random: torch.Generator) -> Tensor:
+    """Of every frame's own errors (B, T, 17, 2), those that go on for a while."""
     wandering = [errors[:, 0]]
     for own in errors[:, 1:].unbind(1):
-        wandering.append(wandering[-1] * GOES_ON + own * (1 - GOES_ON**2) ** 0.5)
+        goes_on = torch.rand(*own.shape[:2], 1, generator=random) < GOES_ON
+        wandering.append(torch.where(goes_on, wandering[-1], own))
     return torch.stack(wandering, 1)
 
 

@@ -1,4 +1,4 @@
-"""List the models: input, size, arithmetic, people, file, licence."""
+"""List the models, and the networks that lift: input, size, arithmetic, people, file, licence."""
 
 import argparse
 
@@ -10,7 +10,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table."""
+    """Print both tables."""
+    seeing()
+    print()
+    lifting()
+    return 0
+
+
+def seeing() -> None:
+    """Of the models that see pictures."""
     from movenet import weights
 
     print(
@@ -25,4 +33,20 @@ def run(args: argparse.Namespace) -> int:
             f"  {entry.licence:<10}  {entry.file}"
         )
     print("\nAny height and width that divide by 32 will do; the input above is the published one.")
-    return 0
+
+
+def lifting() -> None:
+    """Of the networks that make bodies in three dimensions of keypoints."""
+    from movenet.lifting import shipped
+    from movenet.lifting.specs import MODELS, RATE
+
+    print(f"{'lifting':<12} {'frames':>6} {'parameters':>10} {'MB':>5}  {'licence':<10}  file")
+    rows = shipped.manifest()
+    for kind, name in MODELS.items():
+        entry = rows[kind]
+        size = (shipped.FOLDER / entry.file).stat().st_size
+        print(
+            f"{name:<12} {entry.receptive_field:>6} {entry.parameters:>10,} {size / 1e6:>5.1f}"
+            f"  {entry.licence:<10}  {entry.file}"
+        )
+    print(f"\nFrames are {RATE:g} a second: lift-causal sees the last, lift-centred those around.")

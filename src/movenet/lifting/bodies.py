@@ -98,9 +98,9 @@ class Bodies:
         try:
             rows = record["people"]
             points = [[point or nowhere for point in row["joints"]] for row in rows]
-            joints = np.array(points, np.float32).reshape(-1, count, 3)
+            joints = np.array(points, np.float32).reshape(len(rows), count, 3)
             spread = np.array([row["uncertainty"] for row in rows], np.float32)  # None: NaN
-            spread = spread.reshape(-1, count)
+            spread = spread.reshape(len(rows), count)
             spread[np.isnan(joints).any(-1)] = np.inf
             ids = [row["id"] for row in rows]
             return cls(

@@ -6,7 +6,8 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from safetensors import SafetensorError
+import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as parse
 from safetensors.torch import save as serialise
 from torch import Tensor
@@ -14,9 +15,11 @@ from torch import Tensor
 from movenet.errors import WeightsError
 from movenet.lifting.network import LiftingNetwork
 from movenet.lifting.shipped import FOLDER, MANIFEST, Entry, manifest, read
-from movenet.lifting.specs import NETWORKS
+from movenet.lifting.specs import MODELS, NETWORKS
 
 __all__ = ["FOLDER", "MANIFEST", "NETWORKS", "Entry", "build", "load", "manifest", "ship"]
+
+NAMED = "movenet"  # where a file says which network it holds
 
 
 def load(kind: str, path: str | Path | None = None) -> LiftingNetwork:
@@ -31,14 +34,19 @@ def load(kind: str, path: str | Path | None = None) -> LiftingNetwork:
     path = FOLDER / shipped.file if shipped else Path(path or "")
     try:
         tensors = parse(read(path, shipped.sha256 if shipped else ""))
+        with safe_open(path, framework="pt") as file:
+            name = (file.metadata() or {}).get(NAMED)
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: not a whole safetensors file ({error})") from error
+    if name not in (None, MODELS[kind]):  # one over time looks like the other
+        raise WeightsError(f"{path}: holds {name}, and {MODELS[kind]} is needed here")
     return build(kind, tensors, str(path))
 
 
 def build(kind: str, tensors: dict[str, Tensor], origin: str) -> LiftingNetwork:
     """The network with exactly these tensors; `origin` names the file in a WeightsError."""
-    network = LiftingNetwork(**NETWORKS[kind])
+    with torch.device("meta"):  # whose random weights nobody needs
+        network = LiftingNetwork(**NETWORKS[kind])
     wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if wrong := sorted(dict(wanted.items() ^ found.items())):
@@ -48,7 +56,8 @@ def build(kind: str, tensors: dict[str, Tensor], origin: str) -> LiftingNetwork:
         )
     if not all(value.isfinite().all() for value in tensors.values()):
         raise WeightsError(f"{origin}: holds numbers that are not finite; train it again")
-    network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    values = {name: value.float() for name, value in tensors.items()}
+    network.load_state_dict(values, assign=True)
     return network.eval()
 
 
@@ -58,7 +67,7 @@ def ship(
     """Write a network's float16 file, and its row of the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.half().contiguous() for name, value in network.state_dict().items()}
-    data = serialise(tensors)
+    data = serialise(tensors, {NAMED: MODELS[kind]})
     entry = Entry(
         file=f"{kind}.safetensors",
         sha256=hashlib.sha256(data).hexdigest(),

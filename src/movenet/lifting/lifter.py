@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from movenet.lifting.bodies import HEIGHTS, METRES, Bodies
 from movenet.lifting.bones import RunningBones, bone_lengths, fitted
-from movenet.lifting.engines import select_engine
-from movenet.lifting.gravity import gravity, upright
-from movenet.lifting.history import KEPT_S, History, sampled
+from movenet.lifting.engines import parse_engine, select_engine
+from movenet.lifting.gravity import gravity
+from movenet.lifting.gravity import upright as turned_upright
+from movenet.lifting.history import KEPT_S, History, around, sampled
 from movenet.lifting.joints import MIRROR, NAMES
 from movenet.lifting.specs import FRAMES, RATE
 from movenet.poses import Poses
@@ -60,7 +61,7 @@ def lift(  # type: ignore[overload-overlap]
     poses: Poses,
     *,
     height_m: float | None = None,
-    level: bool = False,
+    upright: bool = False,
     engine: str | Path = "auto",
 ) -> Bodies: ...
 
@@ -70,7 +71,7 @@ def lift(
     poses: Iterable[Poses],
     *,
     height_m: float | None = None,
-    level: bool = False,
+    upright: bool = False,
     engine: str | Path = "auto",
 ) -> list[Bodies]: ...
 
@@ -79,29 +80,35 @@ def lift(
     poses: Poses | Iterable[Poses],
     *,
     height_m: float | None = None,
-    level: bool = False,
+    upright: bool = False,
     engine: str | Path = "auto",
 ) -> Bodies | list[Bodies]:
     """Poses of one picture -> Bodies; poses over time, of a whole clip -> a list of Bodies.
 
-    Poses over time have a `timestamp_s`; each person, by id, is then seen over 0.9 s around every
-    frame, and keeps the lengths of the bones. Without times every picture is lifted by itself.
-    `height_m` is everybody's stature in metres, and makes those the unit. `level` turns a clip
-    upright, by gravity as its people let it be estimated; where they do not, nothing is turned.
-    `engine` is "auto" (LiteRT, or PyTorch where that is missing), "litert", "torch", "onnx" or an
-    exported file: of lift-centred for poses over time, else of lift-single.
+    Poses over time all have a `timestamp_s`, in any order; each person, by id, is then seen over
+    0.9 s around every frame, and keeps the lengths of the bones. Where somebody is not seen for
+    over `history.GAP_S`, what is before and what is after make no difference to each other. Without
+    times every picture is lifted by itself. `height_m` is everybody's stature in metres, and makes
+    those the unit. `upright` turns a clip to gravity, as its people let it be estimated; where they
+    do not, and in pictures without times, nothing is turned. `engine` is "auto" (LiteRT, or PyTorch
+    where that is missing), "litert", "torch", "onnx" or an exported file: of lift-centred for poses
+    over time, else of lift-single.
 
-    Raises ValueError for a height that is not over 0, for several people over time without ids, and
-    for an unknown engine; EngineError for one that is missing, and for another network's file.
+    Raises ValueError for what are no Poses, for a height that is not over 0, for a time that is not
+    finite, for several people over time without ids or with one id, and for an unknown engine;
+    EngineError for one that is missing, and for another network's file.
     """
     check_height(height_m)
+    parse_engine(engine)  # though there may be nobody to lift
     if isinstance(poses, Poses):
         return in_metres(_single([poses], engine)[0], height_m)
     clip = list(poses)
+    for each in clip:
+        check_poses(each)
     timed = bool(clip) and all(each.timestamp_s is not None for each in clip)
     bodies = _clip(clip, engine) if timed else _single(clip, engine)
-    if level and (down := gravity(bodies)) is not None:
-        bodies = [upright(each, down.down) for each in bodies]
+    if upright and timed and (down := gravity(bodies)) is not None:
+        bodies = [turned_upright(each, down.down) for each in bodies]
     return [in_metres(each, height_m) for each in bodies]
 
 
@@ -120,15 +127,20 @@ class Lifter:
         self._bones: dict[int, RunningBones] = {}
 
     def __call__(self, poses: Poses) -> Bodies:
-        """The people of the next frame. ValueError without a time, or for several without ids."""
-        if poses.timestamp_s is None:
-            raise ValueError("poses of a stream must have a timestamp_s")
-        now, ids = float(poses.timestamp_s), numbers_of(poses)
+        """The people of the next frame, each by their last 0.9 s.
+
+        A time that goes back, or on by more than `history.GAP_S`, begins with an empty past; who is
+        away for over a second is forgotten, bones and all. ValueError, which changes nothing, for
+        what are no Poses, without a finite time, and for several people without ids or with one.
+        """
+        check_poses(poses)
+        now, ids = seconds(poses), numbers_of(poses)
         points, scores = normalised(poses)
-        for number, own, seen in zip(ids, points, scores, strict=True):
-            self._histories.setdefault(number, History()).add(now, own, seen)
-        self._forget(now)
+        # A frame without any keypoint is no sight of a person: the networks have met no such.
         known = [row for row in range(len(ids)) if scores[row].any()]
+        for row in known:
+            self._histories.setdefault(ids[row], History()).add(now, points[row], scores[row])
+        self._forget(now)
         bodies = unknown(poses)
         if known:
             windows = [self._histories[ids[row]].before(CAUSAL_S) for row in known]
@@ -140,6 +152,11 @@ class Lifter:
                 bodies.uncertainty[row] = unsure
         return in_metres(bodies, self._height_m)
 
+    def reset(self) -> None:
+        """Forget everybody, as for a new stream."""
+        self._histories.clear()
+        self._bones.clear()
+
     def _forget(self, now: float) -> None:
         for number, history in list(self._histories.items()):
             if abs(now - history.last_s) > KEPT_S:
@@ -150,20 +167,25 @@ class Lifter:
 def normalised(poses: Poses) -> tuple[Floats, Floats]:
     """Keypoints (P, 17, 2) from the picture's middle, in parts of its longer side, and scores.
 
-    A keypoint that is no number has the score 0, which is one that is missing.
+    A keypoint that is no number, or whose score is none, has the score 0, which is one that is
+    missing. A score over 1 is 1.
     """
     height, width = poses.image_size
     points = (poses.keypoints - (width / 2, height / 2)) / max(height, width)
-    there = np.isfinite(points).all(-1) & (poses.keypoint_scores > 0)
-    scores = np.where(there, poses.keypoint_scores, 0)
+    there = np.isfinite(points).all(-1) & np.isfinite(poses.keypoint_scores)
+    scores = np.where(there, poses.keypoint_scores, 0).clip(0, 1)
+    there = scores > 0
     points = np.where(there[..., None], points, 0)
     return points.astype(np.float32), scores.astype(np.float32)
 
 
 def numbers_of(poses: Poses) -> list[int]:
-    """The ids; the only person without one is 0. ValueError for several without."""
+    """The ids; the only person without one is 0. ValueError for several without, or alike."""
     if poses.ids is not None:
-        return [int(number) for number in poses.ids]
+        numbers = [int(number) for number in poses.ids]
+        if len(set(numbers)) < len(numbers):
+            raise ValueError(f"ids of the people in a frame must differ, not {numbers}")
+        return numbers
     if len(poses) > 1:
         raise ValueError("poses of several people over time must have ids; PoseTracker gives them")
     return [0] * len(poses)
@@ -178,6 +200,23 @@ def unknown(poses: Poses) -> Bodies:
         frame_index=poses.frame_index,
         timestamp_s=poses.timestamp_s,
     )
+
+
+def check_poses(poses: object) -> None:
+    """ValueError for anything else, as bare arrays."""
+    if not isinstance(poses, Poses):
+        raise ValueError(
+            f"Poses are lifted, not {type(poses).__name__}; Poses.from_arrays makes them of arrays"
+        )
+
+
+def seconds(poses: Poses) -> float:
+    """When the frame was. ValueError without a time that is finite."""
+    if poses.timestamp_s is None or not math.isfinite(poses.timestamp_s):
+        raise ValueError(
+            f"poses of a stream or clip must have a finite timestamp_s, not {poses.timestamp_s}"
+        )
+    return float(poses.timestamp_s)
 
 
 def check_height(height_m: float | None) -> None:
@@ -219,26 +258,37 @@ def _single(pictures: Sequence[Poses], engine: str | Path) -> list[Bodies]:
 
 
 def _clip(clip: Sequence[Poses], engine: str | Path) -> list[Bodies]:
-    """Each person over time, around every frame."""
+    """Each person over time, around every frame in which there is anything of them."""
     bodies = [unknown(poses) for poses in clip]
+    seconds_of = [seconds(poses) for poses in clip]
+    values = [normalised(poses) for poses in clip]
     places: dict[int, list[tuple[int, int]]] = {}
     for frame, poses in enumerate(clip):
         for person, number in enumerate(numbers_of(poses)):
-            places.setdefault(number, []).append((frame, person))
-    values = [normalised(poses) for poses in clip]
+            if values[frame][1][person].any():
+                places.setdefault(number, []).append((frame, person))
     network = Network("centred", engine)
     for rows in places.values():
-        rows = sorted(rows, key=lambda row: float(clip[row[0]].timestamp_s or 0))
+        rows.sort(key=lambda row: seconds_of[row[0]])
         points, scores = (np.stack([values[a][k][b] for a, b in rows]) for k in (0, 1))
-        times = np.array([clip[frame].timestamp_s for frame, _ in rows], np.float64)
-        known: NDArray[np.bool_] = np.logical_or.reduce(scores > 0, axis=1)
-        if not known.any():
-            continue
-        around = times[known, None] + CENTRED_S
-        joints, spread = network(*sampled(times, points, scores, around))
-        joints = fitted(joints, bone_lengths(joints, spread), spread)
-        there = [rows[place] for place in known.nonzero()[0]]
-        for (frame, person), own, unsure in zip(there, joints, spread, strict=True):
+        times = np.array([seconds_of[frame] for frame, _ in rows])
+        joints, spread = _moving(network, times, points, scores)
+        for (frame, person), own, unsure in zip(rows, joints, spread, strict=True):
             bodies[frame].joints[person] = own
             bodies[frame].uncertainty[person] = unsure
     return bodies
+
+
+def _moving(
+    network: Network, times: Doubles, points: Floats, scores: Floats
+) -> tuple[Floats, Floats]:
+    """One person at rising times (N,) -> joints (N, 21, 3) with bones that keep their lengths.
+
+    Some frames at a time: their windows, and the fit, take many times what the results do.
+    """
+    at = around(times, CENTRED_S)
+    some = [slice(first, first + _AT_ONCE) for first in range(0, len(times), _AT_ONCE)]
+    lifted = [network(*sampled(times, points, scores, at[part])) for part in some]
+    joints, spread = (np.concatenate(values) for values in zip(*lifted, strict=True))
+    lengths = bone_lengths(joints, spread)
+    return np.concatenate([fitted(joints[part], lengths, spread[part]) for part in some]), spread

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from movenet.engines.flatbuffer import File, Graph, Value
 from movenet.lifting.joints import INDEX, NAMES
-from movenet.lifting.specs import FLATTEST, NETWORKS, SMALLEST, STEEPEST
+from movenet.lifting.specs import FLATTEST, NETWORKS, PAIRS, SMALLEST, STEEPEST
 
 Floats = NDArray[np.float32]
 
@@ -71,15 +71,28 @@ class Layers:
             relative.rows(KEYPOINTS * 2),
             scores.rows(KEYPOINTS),
             known.rows(KEYPOINTS),
+            self.lengths(relative, known),
             (person + np.zeros((frames, 1), np.float32)).rows(3),  # for every frame
         ]
-        state = self.linear("embed", self.graph.concatenate(features, 1))
+        mean, deviation = (self._weight(self.tensors[name]) for name in ("mean", "deviation"))
+        state = self.linear("embed", (self.graph.concatenate(features, 1) - mean) / deviation)
         for block in range(self._count("blocks")):
             state = self.residual(f"blocks.{block}", state)
         for join in range(self._count("joins")):
             state = self.join(f"joins.{join}", state, reference)
+        for block in range(self._count("after")):
+            state = self.residual(f"after.{block}", state)
         seen = relative.gather(place, 1).rows(KEYPOINTS * 2)
         return self.head(self.norm("norm", state), seen, middle, size)
+
+    def lengths(self, relative: Value, known: Value) -> Value:
+        """How far the `PAIRS` are from each other, 0 where one is missing: (N T, pairs)."""
+        ends = np.eye(KEYPOINTS, dtype=np.float32)[np.array(PAIRS)]
+        first, second = ends[:, 0], ends[:, 1]
+        between = self.multiply(relative.rows(KEYPOINTS * 2), first - second, 2)
+        lengths = (between * between).rows(len(PAIRS), 2).sum(2).unary("SQRT")
+        there = known.rows(KEYPOINTS)
+        return lengths * self.multiply(there, first, 1) * self.multiply(there, second, 1)
 
     def head(self, state: Value, seen: Value, middle: Value, size: Value) -> tuple[Value, Value]:
         """The last layer and the pinhole: (N, width), (N, 34), (N, 2), (N, 1) -> the outputs."""
@@ -123,7 +136,7 @@ class Layers:
         # Of each three, and in the end of all, the middle one counts, or the last one.
         kept = np.array(2 if reference == 26 else 1, np.int32)
         own = state.rows(3, width).gather(self.graph.constant(kept), 1)
-        return self.residual(f"{name}.block", own + self.linear(f"{name}.join", threes))
+        return own + self.linear(f"{name}.join", threes)
 
     def norm(self, name: str, x: Value) -> Value:
         """Each row with mean 0 and variance 1, scaled and moved: (R, C) -> the same."""

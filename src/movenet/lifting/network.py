@@ -3,9 +3,11 @@
 A residual perceptron (Martinez et al., "A simple yet effective baseline for 3D human pose
 estimation", ICCV 2017) reads each frame; over time, strided convolutions of three frames join 27
 into one (Pavllo et al., "3D human pose estimation in video with temporal convolutions and
-semi-supervised training", CVPR 2019). What comes out is not the joints themselves but the depths
-of the joints, a scale and how strong the perspective is: with the keypoints, a pinhole camera
-makes the joints of them. So what the picture shows stays, and only what it does not show is learnt.
+semi-supervised training", CVPR 2019). Beside the keypoints it sees how long limbs are in the
+picture, which tells how far they point out of it. What comes out is not the joints themselves but
+the depths of the joints, a scale and how strong the perspective is: with the keypoints, a pinhole
+camera makes the joints of them. So what the picture shows stays, and only what it does not show is
+learnt.
 """
 
 from typing import NamedTuple
@@ -14,12 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from movenet.lifting.joints import INDEX, NAMES
-from movenet.lifting.specs import FLATTEST, FRAMES, SMALLEST, STEEPEST
+from movenet.lifting.specs import FLATTEST, FRAMES, PAIRS, SMALLEST, STEEPEST
 
 _KEYPOINTS, _JOINTS = 17, len(NAMES)
 _PELVIS = INDEX["pelvis"]
 _LEARNT = [place for place in range(_JOINTS) if place != _PELVIS]  # it is between the hips
-_FEATURES = _KEYPOINTS * 4 + 3  # x, y, score, whether it is there; middle and size of the person
+_FROM, _TO = [pair[0] for pair in PAIRS], [pair[1] for pair in PAIRS]
+# x, y, score, whether it is there; the pairs' distances; middle and size of the person.
+_FEATURES = _KEYPOINTS * 4 + len(PAIRS) + 3
 
 
 class Lifted(NamedTuple):
@@ -36,10 +40,14 @@ class LiftingNetwork(nn.Module):
     scores (N, T, 17), 0 for a keypoint that is missing; T is `receptive_field()`, 1 or 27 frames.
     """
 
+    mean: Tensor
+    deviation: Tensor
     spread: Tensor
 
-    def __init__(self, frames: int, reference: int, *, width: int, blocks: int = 1) -> None:
-        """`blocks` before time is joined; ValueError for frames other than 1 and 27."""
+    def __init__(
+        self, frames: int, reference: int, *, width: int, blocks: int, after: int = 0
+    ) -> None:
+        """`blocks` before time is joined and `after`; ValueError for frames other than 1 and 27."""
         super().__init__()
         if frames not in (1, FRAMES) or not 0 <= reference < frames:
             raise ValueError(f"frames must be 1 or {FRAMES}, not {frames}, the reference in them")
@@ -48,8 +56,12 @@ class LiftingNetwork(nn.Module):
         self.blocks = nn.Sequential(*(Residual(width) for _ in range(blocks)))
         joins = 0 if frames == 1 else 3
         self.joins = nn.ModuleList(Join(width, last=reference == frames - 1) for _ in range(joins))
+        self.after = nn.Sequential(*(Residual(width) for _ in range(after)))
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, len(_LEARNT) * 4 + 2)
+        # The features' mean and deviation, with which they come to about 0 and 1: set by training.
+        self.register_buffer("mean", torch.zeros(_FEATURES))
+        self.register_buffer("deviation", torch.ones(_FEATURES))
         # How far the errors of each joint were from what the network expected: set by calibration.
         self.register_buffer("spread", torch.ones(_JOINTS))
 
@@ -59,17 +71,21 @@ class LiftingNetwork(nn.Module):
 
     def forward(self, keypoints: Tensor, scores: Tensor) -> Lifted:
         """Lift the reference frame."""
-        there = scores > 0
-        middle, size = extent(keypoints[:, self.reference], there[:, self.reference])
-        relative = (keypoints - middle[:, None, None]) / size[:, None, None, None]
-        relative = torch.where(there[..., None], relative, torch.zeros_like(relative))
-        place = torch.cat((middle, size.log()[:, None]), 1)[:, None].expand(-1, self.frames, 3)
-        features = (relative.flatten(2), scores, there.to(scores.dtype), place)
-        state = self.blocks(self.embed(torch.cat(features, 2)))
+        relative, middle, size = boxed(keypoints, scores, self.reference)
+        features = self.features(relative, scores, middle, size)
+        state = self.blocks(self.embed((features - self.mean) / self.deviation))
         for join in self.joins:
             state = join(state)
-        raw = self.head(self.norm(state[:, 0])).float()
+        raw = self.head(self.norm(self.after(state[:, 0]))).float()
         return self._lifted(raw, relative[:, self.reference].float(), middle, size)
+
+    def features(self, relative: Tensor, scores: Tensor, middle: Tensor, size: Tensor) -> Tensor:
+        """What is known of every frame: keypoints in the person's box, and the box -> (N, T, F)."""
+        there = (scores > 0).to(scores.dtype)
+        lengths = (relative[:, :, _FROM] - relative[:, :, _TO]).norm(dim=-1)
+        lengths = lengths * there[:, :, _FROM] * there[:, :, _TO]
+        place = torch.cat((middle, size.log()[:, None]), 1)[:, None].expand(-1, self.frames, 3)
+        return torch.cat((relative.flatten(2), scores, there, lengths, place), 2)
 
     def _lifted(self, raw: Tensor, relative: Tensor, middle: Tensor, size: Tensor) -> Lifted:
         count = len(_LEARNT)
@@ -111,14 +127,21 @@ class Join(nn.Module):
         self.kept = 2 if last else 1
         self.norm = nn.LayerNorm(width)
         self.join = nn.Linear(3 * width, width)
-        self.block = Residual(width)
 
     def forward(self, state: Tensor) -> Tensor:
         """(N, T, width) -> (N, T / 3, width)."""
         threes = self.norm(state).unflatten(1, (-1, 3))
         kept = state.unflatten(1, (-1, 3))[:, :, self.kept]
-        joined: Tensor = self.block(kept + self.join(torch.relu(threes.flatten(2))))
+        joined: Tensor = kept + self.join(torch.relu(threes.flatten(2)))
         return joined
+
+
+def boxed(keypoints: Tensor, scores: Tensor, reference: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Keypoints in the reference frame's box, 0 where missing; that box's `extent`."""
+    there = scores > 0
+    middle, size = extent(keypoints[:, reference], there[:, reference])
+    relative = (keypoints - middle[:, None, None]) / size[:, None, None, None]
+    return torch.where(there[..., None], relative, torch.zeros_like(relative)), middle, size
 
 
 def extent(keypoints: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
