@@ -7,7 +7,7 @@
 #   make weights   the shipped weights and their manifest, from Google's files
 #   make engines   the shipped LiteRT files, from the shipped weights
 #   make lifting   the lifting networks, trained anew, and what they reach
-#   make readme    the picture and the table of README.md      make notebook  its outputs
+#   make readme    what README.md and docs/lifting.md show      make notebook  its outputs
 #   make dist      the wheel and the source archive    make resolve    can other Pythons install it?
 
 PYTHON ?= python3

@@ -1,5 +1,7 @@
 """Make what README.md shows: the drawn picture, and the table of agreement with Google's graphs.
 
+And the picture of docs/lifting.md, by the command that stands there.
+
 python scripts/make_readme.py
 """
 
@@ -9,12 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from movenet import PoseEstimator, images, pictures
+from movenet import PoseEstimator, cli, images, pictures
 from movenet.specs import ROWS
 from movenet.verify import verify
 
 ROOT = Path(__file__).resolve().parents[1]
 README, PICTURE = ROOT / "README.md", ROOT / "docs" / "two_people.png"
+LIFTED = ROOT / "docs" / "lifted.png"
 START, END = "<!-- agreement: scripts/make_readme.py -->\n", "<!-- end of agreement -->\n"
 PATHS = ("dense", "sparse", "batch of 3")
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
@@ -47,9 +50,16 @@ def drawing() -> NDArray[np.uint8]:
     return PoseEstimator("multipose", device="cpu")(picture).draw(picture)
 
 
+def lift(place: Path) -> None:
+    """The bundled picture of one person, and the body from two sides."""
+    command = ["lift", str(pictures.path("camera")), "--save", str(place), "--device", "cpu"]
+    assert cli.main(command) == 0
+
+
 def main() -> None:
-    """Write both."""
+    """Write all."""
     images.save(drawing(), PICTURE)
+    lift(LIFTED)
     before, _, rest = README.read_text().partition(START)
     _, _, after = rest.partition(END)
     README.write_text(before + START + table() + END + after)

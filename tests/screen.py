@@ -7,6 +7,7 @@ import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -68,6 +69,10 @@ class Keyboard:
     QUERY_TREE, INTERN_ATOM, SEND_EVENT, CLIENT_MESSAGE = 15, 16, 25, 33
     FAKE_INPUT, PRESS, RELEASE, BUTTON_PRESS, BUTTON_RELEASE, MOTION = 2, 2, 3, 4, 5, 6
     ERROR, REPLY = 0, 1
+    # X11 Protocol, appendix A.
+    NAMED: ClassVar = {
+        "space": 0x20, "left": 0xFF51, "up": 0xFF52, "right": 0xFF53, "down": 0xFF54
+    }  # fmt: skip
 
     def __init__(self, display: str, corner: tuple[int, int] = (799, 599)) -> None:
         """`corner`: a place beside the windows."""
@@ -89,9 +94,9 @@ class Keyboard:
         self._fake(self.MOTION, at=corner)
 
     def press(self, *keysyms: str) -> None:
-        """Letters and "space", one after the other."""
+        """Letters, "space" and arrows, one after the other."""
         for keysym in keysyms:
-            code = self._codes[ord({"space": " "}.get(keysym, keysym))]
+            code = self._codes[self.NAMED.get(keysym) or ord(keysym)]
             for kind in (self.PRESS, self.RELEASE):
                 self._fake(kind, code)
         self._focus()  # answered when all is done

@@ -20,12 +20,13 @@ from scenes import people, scene, walk
 from movenet import Bodies, Lifter, Poses, images, lift, pictures
 from movenet.cli import lifted, main
 from movenet.cli.lifted import Once
-from movenet.draw import LEFT
+from movenet.draw import LEFT, line_width
 from movenet.lifting import videopose
 from movenet.lifting.joints import INDEX, NAMES
 from movenet.lifting.writers import read_json_lines
 from movenet.sources import open_source
 from movenet.sources.video import Video
+from movenet.stage import LINES
 from movenet.view3d import View3D, beside
 from movenet.writers import read_json_lines as read_poses
 
@@ -121,7 +122,7 @@ def test_without_options_a_clip_gives_a_video_and_a_table(
     assert set(table["unit"]) == {"body heights"}
     with av.open("lifted/walk.mp4") as movie:
         drawn = [frame.to_ndarray(format="rgb24") for frame in movie.decode(video=0)]
-    assert {picture.shape for picture in drawn} == {(360, 640 + 360, 3)}
+    assert {picture.shape for picture in drawn} == {(360, 640 + 2 * 287, 3)}  # from two sides
     assert len(drawn) == FRAMES
 
 
@@ -145,15 +146,26 @@ def test_a_picture_gives_a_picture_of_two_sides_and_a_table(body: np.ndarray) ->
     assert sorted(path.name for path in Path("lifted").iterdir()) == ["camera.csv", "camera.png"]
     photo, drawn = images.read(CAMERA), images.read("lifted/camera.png")
     height, width = photo.shape[:2]
-    assert drawn.shape == (height, width * 3, 3)  # a portrait
     (poses,) = poses_of(CAMERA)
-    view = poses.draw(photo)
-    for azimuth in (0, 90):
-        sight = View3D((height, width), azimuth_deg=azimuth).draw(bodies_like(poses, body))
-        view = beside(view, sight)
+    wide = round(height * 1.1 / 1.38)  # which one person fills
+    front, side = (
+        View3D((height, wide), azimuth_deg=azimuth).draw(bodies_like(poses, body))
+        for azimuth in (0, 90)
+    )
+    side[:, : line_width(height, width)] = LINES
+    view = beside(poses.draw(photo), np.concatenate([front, side], 1))
+    assert drawn.shape == (height, width + 2 * wide, 3)
     np.testing.assert_allclose(drawn, view, atol=40)  # keypoints went through a file
     assert (np.abs(drawn.astype(int) - view) > 2).mean() < 0.01
     assert pandas.read_csv("lifted/camera.csv")["frame"].unique().tolist() == [0]
+
+
+def test_a_camera_s_video_has_one_view(clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Video, "live", True)
+    assert call(clip, "--save", "a.mp4") == 0
+    with av.open("a.mp4") as movie:
+        stream = movie.streams.video[0]
+        assert (stream.width, stream.height) == (640 + 360, 360)
 
 
 def test_a_picture_is_lifted_by_itself() -> None:
@@ -235,10 +247,12 @@ def test_nobody_is_a_result(capsys: pytest.CaptureFixture[str]) -> None:
     assert [len(each) for each in bodies_of("a.jsonl")] == [0, 0, 0]
     assert len(pandas.read_csv("a.csv")) == 0
     assert sorted(path.name for path in Path().glob("a.*")) == ["a.csv", "a.jsonl", "a.mp4"]
-    assert "3 frames, 0 ids" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "3 frames, 0 ids" in out
+    assert out.endswith("\nnot made, since there was nobody: a.bvh, a.trc\n")
     images.save(scene(), "empty.png")
     assert main(["lift", "empty.png"]) == 0
-    assert images.read("lifted/empty.png").shape == (360, 640 + 2 * 360, 3)
+    assert images.read("lifted/empty.png").shape == (360, 640 + 2 * 287, 3)
 
 
 def test_half_a_body_is_lifted_whole() -> None:
@@ -299,6 +313,11 @@ def test_upright_says_where_gravity_cannot_be_estimated(
         (["CLIP", "--save", "a.png"], 2, "--save a.png: videos are saved as .mp4"),
         (["PHOTO", "--save", "a.mp4"], 2, "--save a.mp4: pictures are saved as"),
         (["PHOTO", "PHOTO", "--save", "a.png"], 2, "--save a.png: is one picture for 2"),
+        (
+            ["PHOTO", "--save", "no/a.png", "--csv", "a"],
+            1,
+            "no/a.png: its folder is not there; make",
+        ),
         (["PHOTO", "--save", "PHOTO"], 1, "is what is read; name another file"),
         (["PHOTO", "--start", "1"], 2, "--stride, --rate: are for clips, and a picture is none"),
         (["PHOTO", "PHOTO", "--bvh", "a"], 2, "--bvh: is one movement, and pictures are none"),
@@ -377,10 +396,31 @@ def test_weights_of_the_earlier_port_lift_frame_by_frame(
         assert np.isinf(each.uncertainty[0, unknown]).all()
 
 
+@pytest.mark.parametrize(
+    ("engine", "chosen"),
+    [("auto", "auto"), ("litert", "litert"), ("torch", "torch"), ("onnx", "onnx"),
+     ("openvino", "auto"), ("multipose.tflite", "auto")],
+)  # fmt: skip
+def test_the_engine_of_movenet_lifts_too_where_it_can(
+    engine: str, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    for name in ("lift", "Lifter"):
+        monkeypatch.setattr(lifted, name, lambda *_, engine, height_m: asked.append(engine))
+    options = argparse.Namespace(height=None, upright=False, weights=None, engine=engine)
+    lifting = lifted.Lifting(options)
+    (poses,) = poses_of(CAMERA)
+    lifting.one(poses)
+    lifting.clip([poses])
+    lifting.live()
+    assert asked == [chosen] * 3
+
+
 def test_the_earlier_port_tells_no_uncertainty_but_of_joints_that_are_not_there(
     checkpoint: str,
 ) -> None:
-    lifting = lifted.Lifting(argparse.Namespace(height=None, upright=False, weights=checkpoint))
+    options = argparse.Namespace(height=None, upright=False, weights=checkpoint, engine="auto")
+    lifting = lifted.Lifting(options)
     (poses,) = poses_of(CAMERA)
     bodies = lifting.one(poses)
     face = np.isnan(bodies.joints).any(-1)

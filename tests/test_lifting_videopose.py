@@ -165,7 +165,7 @@ def test_files_that_are_damaged_or_missing_are_named(tensors: Tensors, tmp_path:
     path = tmp_path / "videopose.pth"
     torch.save(tensors, path)
     whole = path.read_bytes()
-    for content in (b"", b"weights", whole[:1000], whole[:-1000]):
+    for content in (b"", b"weights", b"bad\n", b"b", b"\xff\xd8\xff", whole[:1000], whole[:-1000]):
         path.write_bytes(content)
         with pytest.raises(WeightsError, match=r"videopose\.pth: no checkpoint of plain tensors"):
             load(path)

@@ -18,6 +18,7 @@ from movenet.lifting.bones import BONES
 from movenet.lifting.bvh import JOINTS, channels
 from movenet.lifting.joints import INDEX, NAMES
 from movenet.lifting.writers import BvhWriter
+from movenet.lifting.writers.bvh import mean_interval_s
 from movenet.writers.growing import GrowingFile
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -374,6 +375,19 @@ def test_an_uneven_clock_is_made_even_by_time(tmp_path: Path) -> None:
     assert 0.03 < file.frame_time < 0.05
     assert abs(even[-1] - (times[-1] - 7)) <= file.frame_time / 2
     np.testing.assert_allclose(seen(file)[:-1], 30 * even[:-1], atol=0.02)
+
+
+def test_a_step_and_a_gap_are_a_clock_of_that_step(tmp_path: Path) -> None:
+    times = np.array([0, 0.03, 0.3])
+    file = read(write(tmp_path / "a.bvh", turning(times), times))
+    assert file.frame_time == pytest.approx(0.03)
+    np.testing.assert_allclose(seen(file), 0.9 * np.arange(11), atol=0.01)
+
+
+@given(st.lists(st.floats(1e-4, 1e4), min_size=1, max_size=9))
+def test_the_time_of_a_frame_is_one_of_the_clip_s_steps_or_between_them(steps: list[float]) -> None:
+    interval_s = mean_interval_s(np.cumsum([0.0, *steps]))
+    assert min(steps) * 0.99 <= interval_s <= max(steps) * 1.01
 
 
 def test_a_person_who_is_missing_is_interpolated_and_held_at_the_beginning(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ _DISTANCE = 4.0  # of the camera, from one person; for more it steps back
 _NEAREST = 0.2  # of that distance; what is nearer to the camera is drawn as if there
 _FAR = 4.0  # picture sizes off the middle; what is further off is drawn there
 
-_LINES = (92, 102, 116)
+LINES = (92, 102, 116)
 _CELL = 0.25  # of the grid
 _FLOOR = 1.5  # from the places to where the grid has faded away
 _FADES = 8  # steps of that
@@ -51,8 +51,8 @@ class Camera:
     @property
     def focal_px(self) -> float:
         """So that the row is seen whole."""
-        wide = _PLACE * (self.places - 1) + 2 * _REACH[1]
-        return self.distance * min(self.size[0] / _REACH[0], self.size[1] / wide)
+        scale = min(self.size[0], self.size[1] / aspect(self.places)) / _REACH[0]
+        return self.distance * scale
 
     def turned(self, points: Doubles) -> Doubles:
         """Points (..., 3), turned about a person's own vertical axis; still y down."""
@@ -79,6 +79,11 @@ class Camera:
         return np.stack([x + self.size[1] / 2, y + self.size[0] / 2, scale], -1)
 
 
+def aspect(places: int) -> float:
+    """Width over height of a view that such a row fills."""
+    return (_PLACE * (places - 1) + 2 * _REACH[1]) / _REACH[0]
+
+
 def floor(camera: Camera) -> Pixels:
     """The floor, which fades away around the row, and nobody on it."""
     canvas = np.full((*camera.size, 3), AIR, np.uint8)
@@ -94,7 +99,7 @@ def floor(camera: Camera) -> Pixels:
     levels = np.ceil((1 - off / _FLOOR) * _FADES)
     seen = fixed(camera.see(pieces)[..., :2])
     for level in range(1, _FADES + 1):
-        colour = np.array(AIR) + (np.array(_LINES) - AIR) * level / _FADES
+        colour = np.array(AIR) + (np.array(LINES) - AIR) * level / _FADES
         width = max(1, line_width(*camera.size) // 2)
         cv2.polylines(
             canvas, seen[levels == level], False, colour.tolist(), width, cv2.LINE_AA, SHIFT

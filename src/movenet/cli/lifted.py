@@ -6,13 +6,14 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from movenet.errors import VideoError
 from movenet.frame import Frame
 from movenet.lifting.bodies import HEIGHTS, METRES, Bodies, Floats
+from movenet.lifting.engines import ENGINES
 from movenet.lifting.gravity import FEWEST, gravity, upright
 from movenet.lifting.lifter import Lifter, lift
 from movenet.pipeline import Step, Watch, frames_of, steps
@@ -50,8 +51,10 @@ class Lifting:
 
     def __init__(self, args: argparse.Namespace) -> None:
         """WeightsError for a file that is none of the earlier port's."""
-        self.height_m: float | None = args.height
         self.upright: bool = args.upright
+        # A file of MoveNet, or a runtime that lifts nothing, leaves the choice.
+        engine = args.engine if args.engine in ENGINES else "auto"
+        self._ours: dict[str, Any] = {"height_m": args.height, "engine": engine}
         self._earlier: Earlier | None = None
         if args.weights:
             from movenet.lifting import videopose  # which imports PyTorch
@@ -64,19 +67,19 @@ class Lifting:
         if self.upright:
             self.upright = False  # said once
             print(NOT_TURNED)
-        return self._single(poses) if self._earlier else lift(poses, height_m=self.height_m)
+        return self._single(poses) if self._earlier else lift(poses, **self._ours)
 
     def clip(self, poses: Sequence[Poses]) -> list[Bodies]:
         """Of all the frames of a file; turned upright where that is wanted, and can be."""
         if self._earlier:
             bodies = [self._single(each) for each in poses]
         else:
-            bodies = lift(poses, height_m=self.height_m)
+            bodies = lift(poses, **self._ours)
         return levelled(bodies) if self.upright else bodies
 
     def live(self) -> Callable[[Poses], Bodies]:
         """Of frame after frame, by what has been."""
-        return self._single if self._earlier else Lifter(height_m=self.height_m)
+        return self._single if self._earlier else Lifter(**self._ours)
 
     def _single(self, poses: Poses) -> Bodies:
         """By the earlier port's network, which says nothing of what is uncertain: NaN."""

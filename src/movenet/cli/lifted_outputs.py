@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from movenet import __version__, images
 from movenet.cli.lifted import Lifted
-from movenet.cli.pair import LiftedView, Pair
+from movenet.cli.pair import SIDES, LiftedView, Pair
 from movenet.cli.places import (
     check_places,
     destination,
@@ -24,7 +24,7 @@ from movenet.cli.places import (
 )
 from movenet.cli.predict import counted
 from movenet.cli.results import Results, sink
-from movenet.errors import EngineError
+from movenet.errors import EngineError, MoveNetError
 from movenet.lifting.writers import KINDS, BodiesWriter, BvhWriter, TrcWriter, open_writer
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class LiftedOutputs(Results[Lifted]):
         self.writers: list[BodiesWriter] = []
         self.files, self._unit = files, unit
         self._people = 0
-        self._pair = Pair(keypoint_threshold=args.threshold, stills=bool(files))
+        sides = SIDES[:1] if source.live else SIDES  # half the work, where it must keep up
+        self._pair = Pair(keypoint_threshold=args.threshold, sides=sides, stills=bool(files))
         read = [file for word in args.sources for file in files_of(word)]
         choose(args, source, files, read)
         named = {kind: getattr(args, kind) for kind in KINDS}
@@ -120,6 +121,8 @@ class Stills:
                 f"--save {save}: is one picture for {len(files)}; name a folder, with a / at its "
                 "end"
             )
+        elif not self._file.parent.is_dir():
+            raise MoveNetError(f"--save {save}: its folder is not there; make it, or name another")
 
     def write(self, image: NDArray[np.uint8], index: int) -> None:
         """Save the picture of that file; ImageError says why not."""

@@ -157,11 +157,16 @@ class Results(ABC, Generic[S]):
         return "\n".join(lines + self._files())
 
     def _files(self) -> list[str]:
-        """What was made, and what looks as if it was; before the first frame nothing was."""
+        """What was made, what was not, and what looks so; before the first frame nothing was."""
         made = [path for path in self.paths() if path.exists()]
         older = [path for each in self.per_person for path in person_files(each)]
         older = [path for path in older if path not in made]
-        lines = (("made", made), ("left from an earlier run:", older))
+        nobodys = [] if self.ids else list(self.per_person)
+        lines = (
+            ("made", made),
+            ("not made, since there was nobody:", nobodys),
+            ("left from an earlier run:", older),
+        )
         return [
             f"{words} {', '.join(map(str, paths))}"
             for words, paths in lines

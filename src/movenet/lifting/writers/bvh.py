@@ -100,12 +100,13 @@ class BvhWriter(BodiesWriter):
 def mean_interval_s(times: ArrayLike) -> float:
     """The time of a frame, from times that rise: the mean of the steps that are not gaps.
 
-    A step counts if it is within half of the median step from it. Of one frame 1/30.
+    A step counts if it is within half of the median step from it (of two in the middle the shorter
+    one, since a mean of both may be no step at all). Of one frame 1/30.
     """
-    steps = np.diff(np.asarray(times, np.float64))
+    steps = np.sort(np.diff(np.asarray(times, np.float64)))
     if not len(steps):
         return _INTERVAL_S
-    middle = np.median(steps)
+    middle = steps[(len(steps) - 1) // 2]
     return float(steps[np.abs(steps - middle) <= middle / 2].mean())
 
 
