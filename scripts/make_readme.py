@@ -53,7 +53,8 @@ def drawing() -> NDArray[np.uint8]:
 def lift(place: Path) -> None:
     """The bundled picture of one person, and the body from two sides."""
     command = ["lift", str(pictures.path("camera")), "--save", str(place), "--device", "cpu"]
-    assert cli.main(command) == 0
+    if cli.main(command) != 0:
+        raise SystemExit(1)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Lifted bodies against triangulated ones: what is compared, by hand."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def test_every_camera_has_a_row_for_every_network(tmp_path: Path) -> None:
     )  # fmt: skip
     results = tmp_path / "clip.json"
     assert clip.main([str(tmp_path), "--results", str(results)]) == 0
-    rows = clip.json.loads(results.read_text())
+    rows = json.loads(results.read_text())
     assert [(row["camera"], row["what"]) for row in rows] == [
         (camera, kind) for camera in (1, 2, 3, 4) for kind in ("single", "causal", "centred")
     ]

@@ -350,6 +350,15 @@ def test_a_stream_that_is_set_back_begins_anew() -> None:
     assert_allclose(again.uncertainty, fresh.uncertainty, atol=1e-6)  # of the same window
 
 
+@pytest.mark.parametrize("jump_s", [1.1 * KEPT_S, -1.1 * KEPT_S, 100.0])
+def test_bones_are_forgotten_though_no_frame_came_between(jump_s: float) -> None:
+    live = Lifter()
+    for frame in clip(10):
+        live(frame)
+    after = poses(person(1), time_s=1 + 9 / 30 + jump_s, ids=[10])
+    same(live(after), Lifter()(after))
+
+
 def test_a_stream_begins_anew_after_a_gap_that_is_too_long() -> None:
     for gap, anew in ((0.9 * GAP_S, False), (1.1 * GAP_S, True), (0.9 * KEPT_S, True)):
         live = Lifter()

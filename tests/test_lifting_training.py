@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from torch import Tensor
 
-from movenet.errors import WeightsError
+from movenet.errors import MoveNetError, WeightsError
 from movenet.lifting import files
 from movenet.lifting.joints import MIRROR, NAMES
 from movenet.lifting.network import LiftingNetwork, boxed
@@ -296,8 +296,31 @@ def test_another_course_s_checkpoint_is_refused(
     path = tmp_path / "course.pt"
     made().save(path)
     (name,) = other
-    with pytest.raises(ValueError, match=f"course.pt: was made with {name} "):
+    with pytest.raises(MoveNetError, match=f"course.pt: was made with {name} "):
         made(**other).resume(path)
+
+
+def test_a_checkpoint_that_began_as_another_network_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny(monkeypatch)
+    path = tmp_path / "course.pt"
+    one, other = (made(seed=seed).mean_network() for seed in (0, 1))
+    Course("causal", simulation("causal"), 40, start=one).save(path)
+    Course("causal", simulation("causal"), 40, start=one).resume(path)
+    with pytest.raises(MoveNetError, match=r"course\.pt: began as another network of one frame"):
+        Course("causal", simulation("causal"), 40, start=other).resume(path)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny(monkeypatch)
+    path = tmp_path / "course.pt"
+    made().save(path)
+    data = path.read_bytes()
+    for damaged in (b"", data[:5000], b"words"):
+        path.write_bytes(damaged)
+        with pytest.raises(MoveNetError, match=r"course\.pt: no whole checkpoint"):
+            made().resume(path)
 
 
 def test_the_kept_weights_are_a_running_mean(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,9 +123,11 @@ def test_a_wrong_shape_is_named(change: dict[str, object], message: str) -> None
     assert str(error.value) == message
 
 
-@pytest.mark.parametrize("size", [(0, 640), (480, 0), (-480, 640), (float("nan"), 640)])
+@pytest.mark.parametrize(
+    "size", [(0, 640), (480, 0), (-480, 640), (0.5, 640), (float("nan"), 640), (480, float("inf"))]
+)
 def test_a_picture_without_a_size_is_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=r"image_size must be \(height, width\), both over 0"):
+    with pytest.raises(ValueError, match=r"image_size must be \(height, width\), both 1 or more"):
         Poses.from_arrays(np.zeros((1, 17, 2)), np.zeros((1, 17)), image_size=size)
 
 

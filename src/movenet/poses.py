@@ -1,5 +1,6 @@
 """The people in one picture, and how Google's tensor becomes them."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -122,9 +123,9 @@ class Poses:
             else _checked("boxes", boxes, (count, 4))
         )
         height, width = image_size
-        if not (height > 0 and width > 0):
+        if not all(1 <= side < math.inf for side in (height, width)):
             raise ValueError(
-                f"image_size must be (height, width), both over 0, not {(height, width)}"
+                f"image_size must be (height, width), both 1 or more, not {(height, width)}"
             )
         return cls(
             keypoints=xy,

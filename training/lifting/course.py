@@ -1,9 +1,11 @@
 """A course of training: steps, the running mean of the weights that is kept, checkpoints."""
 
+import hashlib
 import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +13,13 @@ from torch import Tensor, nn
 from lifting.evaluation import LEARNT
 from lifting.markers import POINTS
 from lifting.simulation import Batch, Simulation
+from movenet.errors import MoveNetError
 from movenet.lifting.files import NETWORKS
 from movenet.lifting.network import LiftingNetwork, boxed
 
 BATCH = {"single": 512, "causal": 128, "centred": 128}
 AT_ONCE = 4  # batches that are simulated together, which is quicker
-# Muon moves the square layers (Jordan et al., "Muon: an optimizer for hidden layers in neural
+# Muon moves the inner layers (Jordan et al., "Muon: an optimizer for hidden layers in neural
 # networks", 2024), which gets as far in a sixth of the steps; AdamW the rest.
 RATES = {"muon": 0.02, "adamw": 3e-3}
 SLOWER = 0.4  # of the rates, for a network that begins as another one
@@ -44,11 +47,12 @@ class Course:
     losses: list[float] = field(default_factory=list)  # every NOTED steps, their mean
 
     def __post_init__(self) -> None:
-        """Begin with random weights."""
+        """Begin with random weights, or as `start`."""
         torch.manual_seed(self.seed)
         self.network = LiftingNetwork(**NETWORKS[self.kind])
-        standardise(self.network, self.simulation.batch(BATCH[self.kind] * AT_ONCE))
-        if self.start is not None:
+        if self.start is None:
+            standardise(self.network, self.simulation.batch(BATCH[self.kind] * AT_ONCE))
+        else:
             begin_as(self.network, self.start)
         self.optimisers = optimisers(self.network)
         self.kept = [value.detach().clone() for value in self.network.parameters()]
@@ -100,6 +104,7 @@ class Course:
             "kind": self.kind,
             "steps": self.steps,
             "seed": self.seed,
+            "start": self._start_hash(),
             "taken": self.taken,
             "losses": self.losses,
             "sum": self._sum,
@@ -112,20 +117,44 @@ class Course:
         os.replace(part, path)
 
     def resume(self, path: Path) -> None:
-        """Go on from a checkpoint. ValueError for another network's, or another course's."""
-        state = torch.load(path, weights_only=True)
-        for name in ("kind", "steps", "seed"):
-            if state[name] != getattr(self, name):
-                raise ValueError(
-                    f"{path}: was made with {name} {state[name]}, not {getattr(self, name)};"
-                    " use that, or remove the file"
+        """Go on from a checkpoint. MoveNetError for a damaged one, or another course's."""
+        try:
+            state = torch.load(path, weights_only=True)
+            mine = {"kind": self.kind, "steps": self.steps, "seed": self.seed}
+            for name, value in mine.items():
+                if state[name] != value:
+                    raise MoveNetError(
+                        f"{path}: was made with {name} {state[name]}, not {value}; use that, or "
+                        "remove the file"
+                    )
+            if state["start"] != self._start_hash():
+                raise MoveNetError(
+                    f"{path}: began as another network of one frame; remove the file"
                 )
+            self._restore(state)
+        except MoveNetError:
+            raise
+        except Exception as error:  # a damaged pickle raises whatever its steps then do
+            raise MoveNetError(
+                f"{path}: no whole checkpoint of this network; remove the file"
+            ) from error
+
+    def _restore(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
         self.kept, self.taken, self.losses = state["kept"], state["taken"], state["losses"]
         self._sum = state["sum"]
         self.simulation.restore(state["simulation"])
+
+    def _start_hash(self) -> str:
+        """Of the weights that it began as; none for random ones."""
+        if self.start is None:
+            return ""
+        digest = hashlib.sha256()
+        for value in self.start.state_dict().values():
+            digest.update(value.numpy().tobytes())
+        return digest.hexdigest()
 
 
 @torch.no_grad()

@@ -90,7 +90,8 @@ def filmed(points: Tensor, cameras: Cameras) -> tuple[list[Poses], Tensor]:
     """A recording's points (T, 20, 3) in body heights, as one standing camera films them.
 
     Poses over time without a face, of the frames about the middle one in which the hips are in the
-    picture and the limbs no longer than it; and the limbs' joints (T, 12, 3), the pelvis at 0.
+    picture and the limbs reach no farther than its longer side; and the limbs' joints (T, 12, 3),
+    the pelvis at 0.
     """
     middle = len(points) // 2
     views = cameras.seen(points[None], middle, lean=False)

@@ -92,6 +92,8 @@ def recordings(folder: Path) -> Iterator[Recording]:
     except OSError as error:
         reason = f"cannot be read ({error.strerror})"
         raise MotionError(f"{error.filename}: {reason}; is it a folder of recordings?") from error
+    except (ValueError, KeyError) as error:
+        raise MotionError(f"{folder}: its index or its repair is damaged; copy it again") from error
     known = {Path(row["member"]).stem for row in rows if row["format"] == "bvh"}
     for row in rows:
         archive, member = archives[row["zip"]], row["member"]

@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     errors = None if options.plain else Errors.read(options.folder / FILE)
     takes, name = list(recordings(options.recordings)), "{}-plain" if options.plain else "{}"
     half = torch.cpu._is_amx_tile_supported()  # elsewhere bfloat16 is slower
-    for kind in options.networks:
+    for kind in (kind for kind in files.NETWORKS if kind in options.networks):
         steps = options.steps or STEPS[kind]
         single = options.into / "single.safetensors"
         start = None if kind == "single" else files.load("single", single)

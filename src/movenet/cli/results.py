@@ -157,7 +157,7 @@ class Results(ABC, Generic[S]):
         return "\n".join(lines + self._files())
 
     def _files(self) -> list[str]:
-        """What was made, what was not, and what looks so; before the first frame nothing was."""
+        """What was made, what was not, and what is older; before the first frame nothing was."""
         made = [path for path in self.paths() if path.exists()]
         older = [path for each in self.per_person for path in person_files(each)]
         older = [path for path in older if path not in made]

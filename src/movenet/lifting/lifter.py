@@ -136,11 +136,11 @@ class Lifter:
         check_poses(poses)
         now, ids = seconds(poses), numbers_of(poses)
         points, scores = normalised(poses)
+        self._forget(now)
         # A frame without any keypoint is no sight of a person: the networks have met no such.
         known = [row for row in range(len(ids)) if scores[row].any()]
         for row in known:
             self._histories.setdefault(ids[row], History()).add(now, points[row], scores[row])
-        self._forget(now)
         bodies = unknown(poses)
         if known:
             windows = [self._histories[ids[row]].before(CAUSAL_S) for row in known]
