@@ -553,7 +553,7 @@ def test_another_suffix_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "made.onnx"
     with pytest.raises(ValueError, match=r".") as error:
         export("lightning", "litert", path)
-    assert str(error.value) == f"{path}: a litert file is called NAME.tflite"
+    assert str(error.value) == f"{path}: the name of a file of litert ends with .tflite"
 
 
 def test_a_missing_exporter_is_named_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from movenet.lifting.specs import FRAMES, RATE
 from movenet.poses import Poses
 
 PICTURE = (480, 640)
-REFUSED = [0, 0.0, -1.78, float("nan"), float("inf"), -float("inf")]
+REFUSED = [178, 0, 0.0, -1.78, float("nan"), float("inf"), -float("inf")]
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ from movenet.cli import track
 from movenet.cli.options import above_zero, add_device, add_engine, add_threads, place, saved
 from movenet.cli.source import check_first, check_part, open_named
 from movenet.errors import EngineError, VideoError
+from movenet.lifting.specs import TALLEST_M
 
 if TYPE_CHECKING:
     from movenet.cli.lifted import Lifting
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 ANIMATED = {".gif", ".apng"}  # pictures by their suffix, read as the videos they are
 MOVING = ("bvh", "trc")  # options of movements, and of whole bodies
-TALLEST_M = 3.0  # the tallest man known measured 2.72 m; more is another unit
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -121,7 +121,7 @@ class Proof(Protocol):
 def check_target(target: Path, format: str, suffix: str) -> None:
     """ValueError for a name without the format's suffix, ExportError for a folder."""
     if not target.name.endswith(suffix):
-        raise ValueError(f"{target}: a {format} file is called NAME{suffix}")
+        raise ValueError(f"{target}: the name of a file of {format} ends with {suffix}")
     for place in (target, target.with_name(f"{target.name}{CERTIFICATE}")):
         if place.is_dir() and not (place / "Manifest.json").is_file():  # a Core ML package has one
             raise ExportError(f"{place}: is a folder; name another file")

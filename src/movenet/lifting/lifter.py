@@ -16,7 +16,7 @@ from movenet.lifting.gravity import gravity
 from movenet.lifting.gravity import upright as turned_upright
 from movenet.lifting.history import KEPT_S, History, around, sampled
 from movenet.lifting.joints import MIRROR, NAMES
-from movenet.lifting.specs import FRAMES, RATE
+from movenet.lifting.specs import FRAMES, RATE, TALLEST_M
 from movenet.poses import Poses
 
 Floats = NDArray[np.float32]
@@ -94,9 +94,9 @@ def lift(
     where that is missing), "litert", "torch", "onnx" or an exported file: of lift-centred for poses
     over time, else of lift-single.
 
-    Raises ValueError for what are no Poses, for a height that is not over 0, for a time that is not
-    finite, for several people over time without ids or with one id, and for an unknown engine;
-    EngineError for one that is missing, and for another network's file.
+    Raises ValueError for what are no Poses, for a height that is not over 0 and up to 3 m, for a
+    time that is not finite, for several people over time without ids or with one id, and for an
+    unknown engine; EngineError for one that is missing, and for another network's file.
     """
     check_height(height_m)
     parse_engine(engine)  # though there may be nobody to lift
@@ -116,7 +116,7 @@ class Lifter:
     """Lifts a stream frame by frame, from the past alone; one object a stream."""
 
     def __init__(self, *, height_m: float | None = None, engine: str | Path = "auto") -> None:
-        """`height_m`: everybody's stature in metres, which makes those the unit; over 0.
+        """`height_m`: everybody's stature in metres, which makes those the unit; up to 3.
 
         `engine` is as that of `lift`; a file is of lift-causal. Raises ValueError or EngineError.
         """
@@ -221,8 +221,8 @@ def seconds(poses: Poses) -> float:
 
 def check_height(height_m: float | None) -> None:
     """ValueError for what is no stature."""
-    if height_m is not None and not 0 < height_m < math.inf:
-        raise ValueError(f"height_m must be over 0, in metres, not {height_m}")
+    if height_m is not None and not 0 < height_m <= TALLEST_M:
+        raise ValueError(f"height_m must be over 0 and up to {TALLEST_M:g} metres, not {height_m}")
 
 
 def in_metres(bodies: Bodies, height_m: float | None) -> Bodies:

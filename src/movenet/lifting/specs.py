@@ -7,6 +7,7 @@ from movenet.keypoints import NAMES
 FRAMES = 27  # three to the third: three strided convolutions
 RATE = 30.0  # frames/s that the temporal networks were trained at
 STEEPEST, FLATTEST = 2.0, 0.3  # picture's longer side over focal length: 90 and 17 degrees
+TALLEST_M = 3.0  # the tallest man known measured 2.72 m; more is another unit
 SMALLEST = 1e-3  # of the picture's longer side: a person who is a point
 
 # Keypoints whose distance in the picture a network sees: those of a side, and across the body.
