@@ -126,6 +126,7 @@ def test_the_limit_of_a_picture_s_size_is_an_argument() -> None:
         PoseEstimator(max_megapixels=0.1)(ASTRONAUT)
 
 
+@pytest.mark.slow
 def test_the_types_of_the_interface_hold_for_its_users(tmp_path: Path) -> None:
     program = tmp_path / "user.py"
     program.write_text(

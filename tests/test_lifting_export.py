@@ -32,11 +32,12 @@ Make = Callable[[str, str], tuple[Path, Certificate]]
 # PyTorch's exporters take their time; one network of each is enough for every run.
 MADE = [
     *((kind, "litert") for kind in NETWORKS),
-    *(("causal", format) for format in ("onnx", "torchscript", "exported-program")),
+    ("single", "torchscript"),
     *(
         pytest.param(kind, format, marks=pytest.mark.slow)
-        for kind in ("single", "centred")
+        for kind in NETWORKS
         for format in ("onnx", "torchscript", "exported-program")
+        if (kind, format) != ("single", "torchscript")
     ),
 ]
 
