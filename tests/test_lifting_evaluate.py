@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from errors_drawn import Errors
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import Tensor
 
@@ -231,15 +232,6 @@ def test_shares_within_are_counted_of_the_limbs(monkeypatch: pytest.MonkeyPatch)
 
 
 # All of it
-
-
-class Errors:
-    def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        scores = 0.3 + 0.6 * torch.rand(count, 17, generator=random)
-        return scores, torch.randn(count, 17, 2, generator=random) * 0.01
-
-    def alike(self, scores: Tensor, random: torch.Generator) -> Tensor:
-        return self.draw(len(scores), random)[1]
 
 
 def test_the_command_writes_every_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from errors_drawn import Errors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -164,17 +165,6 @@ def take(seed: int = 0, length: int = 90) -> Recording:
     phase = np.arange(length)[:, None, None] / 10 + random.uniform(0, 6, (1, 21, 3))
     joints = rest + 0.05 * np.sin(phase)
     return Recording("a", "01", False, joints, np.tile(np.eye(3), (length, 1, 1)))
-
-
-class Errors:
-    """A few errors of the size that MoveNet's have."""
-
-    def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        scores = 0.3 + 0.6 * torch.rand(count, 17, generator=random)
-        return scores, torch.randn(count, 17, 2, generator=random) * 0.01
-
-    def alike(self, scores: Tensor, random: torch.Generator) -> Tensor:
-        return self.draw(len(scores), random)[1]
 
 
 def simulation(kind: str, seed: int = 0, *, noisy: bool = True) -> Simulation:
