@@ -11,7 +11,7 @@ Doubles = NDArray[np.float64]
 
 KEPT_S = 1.0  # longer than the 26 steps of 1/30 s that the networks look back
 # Two sights of somebody that are farther apart have nothing between them: what came in a longer gap
-# is not made up, and either side of it is lifted by itself. Of Pose2Sim's walking man, seen every
+# is not made up, and either side of it is lifted by itself. Of Pose2Sim's man, seen every
 # 0.2 s, the way between was better than to stand still (PA-MPJPE 59.2 and 60.3 mm, of the networks
 # of a trial), every 0.3 s hardly so (60.0 and 60.4), and every 0.5 s worse (60.7 and 60.0).
 GAP_S = 0.25
