@@ -45,7 +45,7 @@ def show(args: argparse.Namespace) -> int:
     (args.source,) = args.sources
     with open_source(args.source, camera_size=args.camera_size) as source:
         tracker, lifting = track.opened(args, source), Lifting(args)
-        with LiftedOutputs(args, source, [], lifting.unit) as outputs:
+        with LiftedOutputs(args, source, [], lifting) as outputs:
             start = time.perf_counter()
             try:
                 passed = causal(source, tracker, lifting, args)

@@ -1,6 +1,7 @@
 """`movenet lift`: what it prints, writes and returns."""
 
 import argparse
+import json
 import re
 import signal
 import subprocess
@@ -55,6 +56,10 @@ def call(*options: str) -> int:
 
 def bodies_of(path: str) -> list[Bodies]:
     return list(read_json_lines(path)[1])
+
+
+def lifter_of(path: str) -> str:
+    return str(json.loads(Path(path).read_text().splitlines()[0])["lifter"])
 
 
 def poses_of(*options: str) -> list[Poses]:
@@ -132,6 +137,7 @@ def test_a_clip_is_lifted_as_a_whole_from_what_track_finds(smooth: str, clip: st
     wanted = lift(poses_of(clip, "--smooth", smooth), height_m=1.78)
     assert_same(bodies_of("a.jsonl"), wanted)
     assert wanted[0].unit == "m"
+    assert lifter_of("a.jsonl") == "lift-centred"
 
 
 def test_a_live_source_is_lifted_frame_by_frame(clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +145,7 @@ def test_a_live_source_is_lifted_frame_by_frame(clip: str, monkeypatch: pytest.M
     assert call(clip, "--json", "a.jsonl") == 0
     lifter = Lifter()
     assert_same(bodies_of("a.jsonl"), [lifter(poses) for poses in poses_of(clip)])
+    assert lifter_of("a.jsonl") == "lift-causal"
 
 
 def test_a_picture_gives_a_picture_of_two_sides_and_a_table(body: np.ndarray) -> None:
@@ -172,6 +179,7 @@ def test_a_picture_is_lifted_by_itself() -> None:
     assert call(CAMERA, "--json", "a.jsonl") == 0
     (found,), (poses,) = bodies_of("a.jsonl"), poses_of(CAMERA)
     assert_same([found], [lift(poses)])
+    assert lifter_of("a.jsonl") == "lift-single"
 
 
 def test_several_pictures_are_lifted_each_by_itself() -> None:
@@ -394,6 +402,7 @@ def test_weights_of_the_earlier_port_lift_frame_by_frame(
         unknown = np.isnan(joints).any(-1)
         np.testing.assert_array_equal(np.isnan(each.uncertainty[0]), ~unknown)
         assert np.isinf(each.uncertainty[0, unknown]).all()
+    assert lifter_of("a.jsonl") == "earlier.pth"
 
 
 @pytest.mark.parametrize(
@@ -419,7 +428,7 @@ def test_the_engine_of_movenet_lifts_too_where_it_can(
 def test_the_earlier_port_tells_no_uncertainty_but_of_joints_that_are_not_there(
     checkpoint: str,
 ) -> None:
-    options = argparse.Namespace(height=None, upright=False, weights=checkpoint, engine="auto")
+    options = argparse.Namespace(height=None, upright=False, weights=Path(checkpoint), engine="auto")
     lifting = lifted.Lifting(options)
     (poses,) = poses_of(CAMERA)
     bodies = lifting.one(poses)

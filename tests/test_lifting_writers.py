@@ -55,7 +55,7 @@ def unknown(frame: Bodies, person: int = 0) -> Bodies:
 
 
 def made(kind: str, path: Path) -> BodiesWriter:
-    return open_writer(kind, path, model="thunder", version="1.2", unit="m")
+    return open_writer(kind, path, model="thunder", lifter="lift-single", version="1.2", unit="m")
 
 
 def written(kind: str, path: Path, frames: list[Bodies]) -> Path:
@@ -223,7 +223,9 @@ KILLED = """
 import itertools, sys
 from movenet.lifting.writers import open_writer
 from test_lifting_writers import bodies
-writer = open_writer(sys.argv[1], sys.argv[2], model="thunder", version="1.2", unit="m")
+writer = open_writer(
+    sys.argv[1], sys.argv[2], model="thunder", lifter="lift-single", version="1.2", unit="m"
+)
 for index in itertools.count():
     writer.write(bodies(index))
     print(index, flush=True)
@@ -265,7 +267,10 @@ def test_a_header_comes_first_and_every_line_reads_back(tmp_path: Path) -> None:
     frames = [bodies(0), bodies(1, ()), unknown(bodies(2, (3, 4)), 1), bodies(None, None, people=1)]
     path = written("json", tmp_path / "bodies.jsonl", frames)
     header, *records = map(json.loads, path.read_text().splitlines())
-    assert header == {"version": "1.2", "model": "thunder", "joints": list(NAMES), "unit": "m"}
+    assert header == {
+        "version": "1.2", "model": "thunder", "lifter": "lift-single", "joints": list(NAMES),
+        "unit": "m",
+    }  # fmt: skip
     for record, frame in zip(records, frames, strict=True):
         assert next(iter(record.items())) == ("source", "a.jpg")
         back = Bodies.from_dict(record)
@@ -390,6 +395,7 @@ def test_a_parquet_is_typed_and_says_its_model(tmp_path: Path) -> None:
     floats = dict.fromkeys(["x", "y", "z", "uncertainty", "flexion", "abduction"], "float")
     assert types == {"frame": "int64", "time": "double", "id": "int64"} | floats
     assert (schema.metadata[b"model"], schema.metadata[b"version"]) == (b"thunder", b"1.2")
+    assert schema.metadata[b"lifter"] == b"lift-single"
     read = pyarrow.parquet.read_table(path)
     assert read["unit"].to_pylist() == ["m"] * 21 + ["body heights"] * 21
     assert read["x"].null_count == read["uncertainty"].null_count == 21

@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         tracker = track.opened(args, source)
         check_source(args, source, files)
         lifting = Lifting(args)
-        outputs = LiftedOutputs(args, source, files, lifting.unit)
+        outputs = LiftedOutputs(args, source, files, lifting)
         stack.callback(lambda: print(outputs.summary(tracker.stopwatch.times_ms)))
         stack.enter_context(outputs)  # closed before the summary, after an interrupt too
         return follow(source, tracker, lifting, outputs, args)

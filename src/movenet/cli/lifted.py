@@ -16,6 +16,7 @@ from movenet.lifting.bodies import HEIGHTS, METRES, Bodies, Floats
 from movenet.lifting.engines import ENGINES
 from movenet.lifting.gravity import FEWEST, gravity, upright
 from movenet.lifting.lifter import Lifter, lift
+from movenet.lifting.specs import MODELS
 from movenet.pipeline import Step, Watch, frames_of, steps
 from movenet.poses import Poses
 from movenet.sources.clock import USUAL_RATE
@@ -60,7 +61,14 @@ class Lifting:
             from movenet.lifting import videopose  # which imports PyTorch
 
             self._earlier = partial(videopose.lift, videopose.load(args.weights))
+        self._weights: Path | None = args.weights
         self.unit = METRES if args.weights or args.height else HEIGHTS
+
+    def network(self, *, live: bool, pictures: bool) -> str:
+        """What lifts such a source: a model's name, or that of the file of --weights."""
+        if self._weights:
+            return self._weights.name
+        return MODELS["single" if pictures else "causal" if live else "centred"]
 
     def one(self, poses: Poses) -> Bodies:
         """Of a picture, which by itself says too little of gravity."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movenet import __version__, images
-from movenet.cli.lifted import Lifted
+from movenet.cli.lifted import Lifted, Lifting
 from movenet.cli.pair import SIDES, LiftedView, Pair
 from movenet.cli.places import (
     check_places,
@@ -38,14 +38,15 @@ class LiftedOutputs(Results[Lifted]):
     """Everything that a run writes and shows. Made: every place was tried. Use it in a `with`."""
 
     def __init__(
-        self, args: argparse.Namespace, source: "Source", files: Sequence[Path], unit: str
+        self, args: argparse.Namespace, source: "Source", files: Sequence[Path], lifting: Lifting
     ) -> None:
         """Open what the options name. Raises MoveNetError for what cannot be.
 
         `files` are the pictures that are lifted each by itself, none for a clip or a camera.
         """
         self.writers: list[BodiesWriter] = []
-        self.files, self._unit = files, unit
+        self.files, self._unit = files, lifting.unit
+        self._lifter = lifting.network(live=source.live, pictures=bool(files))
         self._people = 0
         sides = SIDES[:1] if source.live else SIDES  # half the work, where it must keep up
         self._pair = Pair(keypoint_threshold=args.threshold, sides=sides, stills=bool(files))
@@ -74,7 +75,12 @@ class LiftedOutputs(Results[Lifted]):
         for kind in KINDS:
             if (path := getattr(args, kind)) is not None:
                 writer = open_writer(
-                    kind, path, model=args.model, version=__version__, unit=self._unit
+                    kind,
+                    path,
+                    model=args.model,
+                    lifter=self._lifter,
+                    version=__version__,
+                    unit=self._unit,
                 )
                 self.writers.append(stack.enter_context(writer))
                 if isinstance(writer, BvhWriter | TrcWriter):

@@ -31,18 +31,18 @@ KINDS = ("json", "csv", "parquet", "bvh", "trc")
 
 
 def open_writer(
-    kind: str, path: str | Path, *, model: str, version: str, unit: str
+    kind: str, path: str | Path, *, model: str, lifter: str, version: str, unit: str
 ) -> BodiesWriter:
     """The writer of one of `KINDS`; ValueError for another.
 
-    `model`, `version` and `unit` (that of the bodies) go into the headers that have room for them
-    (json; parquet without the unit, which is a column). Raises MoveNetError where the place cannot
-    be written.
+    `model` (of the keypoints), `lifter` (of the bodies), `version` and `unit` (that of the bodies)
+    go into the headers that have room for them (json; parquet without the unit, which is a column).
+    Raises MoveNetError where the place cannot be written.
     """
     if kind in _PLAIN:
         return _PLAIN[kind](path)
     if kind == "json":
-        return JsonLinesWriter(path, model=model, version=version, unit=unit)
+        return JsonLinesWriter(path, model=model, lifter=lifter, version=version, unit=unit)
     if kind == "parquet":
-        return ParquetWriter(path, model=model, version=version)
+        return ParquetWriter(path, model=model, lifter=lifter, version=version)
     raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")

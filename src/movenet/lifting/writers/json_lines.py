@@ -16,16 +16,19 @@ from movenet.writers.json_lines import json_line, read_records
 
 
 class JsonLinesWriter(BodiesWriter):
-    """JSON Lines: a header (version, model, joint names, unit), then a line a picture or frame.
+    """JSON Lines: a header (version, model, lifter, joints, unit), then a line a picture or frame.
 
     Every line but the first is what `Bodies.from_dict` reads, with the joint angles of each person
     (degrees to two decimals, null where not known) beside the joints. It is on the disk when
     `write` returns, so that a run that is cut off leaves whole lines.
     """
 
-    def __init__(self, path: str | Path, *, model: str, version: str, unit: str) -> None:
+    def __init__(
+        self, path: str | Path, *, model: str, lifter: str, version: str, unit: str
+    ) -> None:
         """Try the place; the header comes with the first frame. Raises MoveNetError."""
-        header = {"version": version, "model": model, "joints": NAMES, "unit": unit}
+        header = {"version": version, "model": model, "lifter": lifter}
+        header |= {"joints": NAMES, "unit": unit}
         self._file = GrowingFile(path, head=json_line(header))
 
     def write(self, bodies: Bodies, **more: Any) -> None:
@@ -45,7 +48,7 @@ class JsonLinesWriter(BodiesWriter):
 
 
 def read_json_lines(path: str | Path) -> tuple[dict[str, Any], Iterator[Bodies]]:
-    """The header of a JSON Lines file (version, model, joints, unit), and its frames, one by one.
+    """The header of a JSON Lines file, as `JsonLinesWriter` has it, and its frames, one by one.
 
     A last line that was cut off is passed over. Raises MoveNetError for a file that cannot be
     read or is something else, and, at that frame, for a broken line that others follow.

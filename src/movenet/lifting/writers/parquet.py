@@ -18,14 +18,14 @@ class ParquetWriter(BodiesWriter):
 
     frame int64, time float64, id int64, joint (text), x, y, z, uncertainty, flexion and abduction
     float32, unit (text). What is not known is null, a frame with nobody has no rows. The file's
-    metadata holds `model` and `version`. It is FILE.part until it is closed, and cannot be read
-    before. Needs the extra: pip install "movenet-pytorch[parquet]".
+    metadata holds `model`, `lifter` and `version`. It is FILE.part until it is closed, and cannot
+    be read before. Needs the extra: pip install "movenet-pytorch[parquet]".
     """
 
-    def __init__(self, path: str | Path, *, model: str, version: str) -> None:
+    def __init__(self, path: str | Path, *, model: str, lifter: str, version: str) -> None:
         """Try the place. Raises MoveNetError where it cannot be written, or without pyarrow."""
         columns = {**key_types("joint"), **dict.fromkeys(VALUES, "float32"), "unit": "text"}
-        metadata = {"model": model, "version": version}
+        metadata = {"model": model, "lifter": lifter, "version": version}
         self._groups = RowGroups(path, columns, metadata, columns_of)
 
     def write(self, bodies: Bodies, **_: Any) -> None:
