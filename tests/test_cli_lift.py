@@ -428,7 +428,9 @@ def test_the_engine_of_movenet_lifts_too_where_it_can(
 def test_the_earlier_port_tells_no_uncertainty_but_of_joints_that_are_not_there(
     checkpoint: str,
 ) -> None:
-    options = argparse.Namespace(height=None, upright=False, weights=Path(checkpoint), engine="auto")
+    options = argparse.Namespace(
+        height=None, upright=False, weights=Path(checkpoint), engine="auto"
+    )
     lifting = lifted.Lifting(options)
     (poses,) = poses_of(CAMERA)
     bodies = lifting.one(poses)
