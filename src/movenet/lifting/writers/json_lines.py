@@ -27,8 +27,9 @@ class JsonLinesWriter(BodiesWriter):
         self, path: str | Path, *, model: str, lifter: str, version: str, unit: str
     ) -> None:
         """Try the place; the header comes with the first frame. Raises MoveNetError."""
-        header = {"version": version, "model": model, "lifter": lifter}
-        header |= {"joints": NAMES, "unit": unit}
+        header = {
+            "version": version, "model": model, "lifter": lifter, "joints": NAMES, "unit": unit
+        }  # fmt: skip
         self._file = GrowingFile(path, head=json_line(header))
 
     def write(self, bodies: Bodies, **more: Any) -> None:
