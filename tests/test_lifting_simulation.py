@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -258,7 +259,7 @@ def test_a_mirror_swaps_left_and_right_of_every_other_person() -> None:
 
 
 def test_half_of_the_people_are_mirror_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("UPPER_SHARE", "ARM_SHARE", "TURN_SHARE", "CHILD_SHARE",
+    for name in ("UPPER_SHARE", "ARM_SHARE", "LEG_SHARE", "TURN_SHARE", "CHILD_SHARE",
                  "WHOLE", "PART", "BONE", "SIDE", "BROAD"):  # fmt: skip
         monkeypatch.setattr(bodies, name, 0.0)
     joints, heads = people(200)
@@ -278,6 +279,7 @@ def test_a_mirror_image_s_mirror_image_is_the_person() -> None:
 def test_a_graft_brings_another_s_bones_in_their_own_pose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "UPPER_SHARE", 1.0)
     monkeypatch.setattr(bodies, "ARM_SHARE", 0.0)
+    monkeypatch.setattr(bodies, "LEG_SHARE", 0.0)
     joints, heads = people()
     made, turned = Bodies(generator())._mixed(joints, heads)
     mine, found = lengths(joints), lengths(made)
@@ -297,20 +299,37 @@ def test_a_graft_brings_another_s_bones_in_their_own_pose(monkeypatch: pytest.Mo
     assert_allclose(own @ turned, theirs @ heads[whose], atol=1e-5)
 
 
-def test_arms_of_others_hang_on_the_chest_and_nothing_else_moves(
+@pytest.mark.parametrize(
+    ("share", "limb", "axes"),
+    [
+        ("ARM_SHARE", ("elbow", "wrist"), bodies.chest_axes),
+        ("LEG_SHARE", ("knee", "ankle", "toe"), bodies.pelvis_axes),
+    ],
+)
+def test_limbs_of_others_hang_on_a_body_as_on_their_own_and_nothing_else_moves(
+    share: str,
+    limb: tuple[str, ...],
+    axes: Callable[[Tensor], Tensor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bodies, "UPPER_SHARE", 0.0)
-    monkeypatch.setattr(bodies, "ARM_SHARE", 0.5)
+    for name in ("UPPER_SHARE", "ARM_SHARE", "LEG_SHARE"):
+        monkeypatch.setattr(bodies, name, 0.5 if name == share else 0.0)
     joints, heads = people(200)
     made, turned = Bodies(generator())._mixed(joints, heads)
     assert torch.equal(turned, heads)
     moved = (bones_of(made) - bones_of(joints)).norm(dim=-1).amax((1,)) > 1e-4
-    assert {name for name, place in BONES.items() if moved[:, place].any()} == set(bodies.ARMS)
+    names = {f"{side}_{joint}" for side in ("left", "right") for joint in limb}
+    assert {name for name, place in BONES.items() if moved[:, place].any()} == names
+    in_own = [
+        rotations.turned(axes(each).mT[:, :, None], bones_of(each)) for each in (made, joints)
+    ]
     for side in ("left", "right"):
-        elbow, wrist = (moved[:, BONES[f"{side}_{joint}"]] for joint in ("elbow", "wrist"))
-        assert torch.equal(elbow, wrist)
-        assert 60 < int(elbow.sum()) < 140
+        places = [BONES[f"{side}_{joint}"] for joint in limb]
+        taken = moved[:, places].any(1)
+        assert torch.equal(moved[:, places], taken[:, None].expand(-1, len(places)))
+        assert 60 < int(taken.sum()) < 140
+        found, theirs = (each[:, :, places].flatten(1) for each in in_own)
+        assert torch.cdist(found, theirs).min(1).values.max() < 2e-3
 
 
 def test_bends_keep_the_lengths_and_turn_a_part_as_one() -> None:

@@ -28,6 +28,7 @@ BONES = {joint: place for place, joint in enumerate(PARENTS)}  # named for the j
 HEAD = ("throat", "head", "top")
 TRUNK = ("spine", "chest", "neck")
 ARMS = tuple(f"{side}_{joint}" for joint in ("elbow", "wrist") for side in SIDES)
+ARM, LEG = ("elbow", "wrist"), ("knee", "ankle", "toe")  # of a side
 UPPER = (*TRUNK, *HEAD, "left_shoulder", "right_shoulder", *ARMS)
 
 # Where a mirror puts each joint.
@@ -37,16 +38,16 @@ MIRROR = [
     for name in JOINTS
 ]
 
-# How often the upper body, and each arm, is another recording's.
-UPPER_SHARE, ARM_SHARE = 0.12, 0.12
+# How often the upper body, each arm and each leg are another recording's.
+UPPER_SHARE, ARM_SHARE, LEG_SHARE = 0.25, 0.2, 0.2
 # Degrees, standard deviations: how far a part of the body is turned, against the pelvis or the
 # chest, and how often; more where people are freer.
-TURNS = {"upper": 5, "head": 8, "leg": 5, "shank": 3, "arm": 8, "forearm": 5}
+TURNS = {"upper": 9, "head": 12, "leg": 10, "shank": 6, "arm": 20, "forearm": 12}
 TURN_SHARE = 0.7
 # Standard deviations of the logarithms of lengths: of the whole, of a part, of a bone of both
 # sides, of one side's bone against the other's.
-WHOLE, PART, BONE, SIDE = 0.03, 0.035, 0.035, 0.008
-BROAD = 0.06  # hips and shoulders, whose joints recordings place in many ways
+WHOLE, PART, BONE, SIDE = 0.05, 0.06, 0.06, 0.012
+BROAD = 0.1  # hips and shoulders, whose joints recordings place in many ways
 CHILD_SHARE, CHILD_LEGS, CHILD_HEAD = 0.1, 0.85, 1.3
 # Stature, heel to crown, over the chain of bones from the ankle to the end of the head's, without
 # the hips' drop: 1.48 m where the recordings' README has people of 1.75 m.
@@ -92,21 +93,27 @@ class Bodies:
         return self._mirrored(self._grown(joints), heads)
 
     def _mixed(self, joints: Tensor, heads: Tensor) -> tuple[Tensor, Tensor]:
-        """Some with the upper body of another one on their pelvis, or arms on their chest."""
+        """Some with another one's upper body, or others' legs and arms, on their own."""
         other = self._shuffled(len(joints))
         to_mine = pelvis_axes(joints) @ pelvis_axes(joints[other]).mT
         takes = self._chance(len(joints), UPPER_SHARE)
-        bones = bones_of(joints)
-        bones = self._grafted(bones, other, to_mine, UPPER, takes)
+        bones = self._grafted(bones_of(joints), other, to_mine, UPPER, takes)
         heads = torch.where(takes[:, None, None, None], to_mine @ heads[other], heads)
         joints = joints_of(joints[:, :, PLACE["pelvis"]], bones)
+        joints = self._with_limbs(joints, pelvis_axes(joints), LEG, LEG_SHARE)
+        return self._with_limbs(joints, chest_axes(joints), ARM, ARM_SHARE), heads
+
+    def _with_limbs(
+        self, joints: Tensor, axes: Tensor, limb: tuple[str, ...], share: float
+    ) -> Tensor:
+        """Some of the limbs are another one's, as they stood to that one's axes."""
         other = self._shuffled(len(joints))
-        to_mine = chest_axes(joints) @ chest_axes(joints[other]).mT
+        to_mine, bones = axes @ axes[other].mT, bones_of(joints)
         for side in SIDES:
-            arm = (f"{side}_elbow", f"{side}_wrist")
-            takes = self._chance(len(joints), ARM_SHARE)
-            bones = self._grafted(bones, other, to_mine, arm, takes)
-        return joints_of(joints[:, :, PLACE["pelvis"]], bones), heads
+            names = tuple(f"{side}_{joint}" for joint in limb)
+            takes = self._chance(len(joints), share)
+            bones = self._grafted(bones, other, to_mine, names, takes)
+        return joints_of(joints[:, :, PLACE["pelvis"]], bones)
 
     def _grafted(
         self, bones: Tensor, other: Tensor, to_mine: Tensor, names: tuple[str, ...], takes: Tensor
@@ -125,10 +132,9 @@ class Bodies:
         bones, turn = self._turned(bones, chest, HEAD, "head")
         heads = turn @ heads
         for side in SIDES:
-            leg = tuple(f"{side}_{joint}" for joint in ("knee", "ankle", "toe"))
+            leg, arm = (tuple(f"{side}_{joint}" for joint in limb) for limb in (LEG, ARM))
             bones, _ = self._turned(bones, pelvis, leg, "leg")
             bones, _ = self._turned(bones, pelvis, leg[1:], "shank")
-            arm = (f"{side}_elbow", f"{side}_wrist")
             bones, _ = self._turned(bones, chest, arm, "arm")
             bones, _ = self._turned(bones, chest, arm[1:], "forearm")
         return joints_of(joints[:, :, PLACE["pelvis"]], bones), heads
