@@ -42,12 +42,12 @@ MIRROR = [
 UPPER_SHARE, ARM_SHARE, LEG_SHARE = 0.25, 0.2, 0.2
 # Degrees, standard deviations: how far a part of the body is turned, against the pelvis or the
 # chest, and how often; more where people are freer.
-TURNS = {"upper": 9, "head": 12, "leg": 10, "shank": 6, "arm": 20, "forearm": 12}
+TURNS = {"upper": 9, "head": 12, "leg": 5, "shank": 3, "arm": 20, "forearm": 12}
 TURN_SHARE = 0.7
 # Standard deviations of the logarithms of lengths: of the whole, of a part, of a bone of both
 # sides, of one side's bone against the other's.
-WHOLE, PART, BONE, SIDE = 0.05, 0.06, 0.06, 0.012
-BROAD = 0.1  # hips and shoulders, whose joints recordings place in many ways
+WHOLE, PART, BONE, SIDE = 0.03, 0.035, 0.035, 0.008
+BROAD = 0.06  # hips and shoulders, whose joints recordings place in many ways
 CHILD_SHARE, CHILD_LEGS, CHILD_HEAD = 0.1, 0.85, 1.3
 # Stature, heel to crown, over the chain of bones from the ankle to the end of the head's, without
 # the hips' drop: 1.48 m where the recordings' README has people of 1.75 m.

@@ -30,12 +30,12 @@ CROWN = 0.10  # m over the end of the head's bone
 # Standard deviations, m: how far to the side, along the part of the body, and forward the point
 # is that somebody calls the joint; the same on both sides but for a share.
 MARKERS = {
-    "shoulder": (0.01, 0.0125, 0.01),
-    "elbow": (0.005, 0.01, 0.005),
-    "wrist": (0.005, 0.0125, 0.005),
-    "hip": (0.01, 0.015, 0.01),
-    "knee": (0.006, 0.01, 0.006),
-    "ankle": (0.006, 0.01, 0.0075),
+    "shoulder": (0.014, 0.018, 0.014),
+    "elbow": (0.007, 0.014, 0.007),
+    "wrist": (0.007, 0.018, 0.007),
+    "hip": (0.014, 0.021, 0.014),
+    "knee": (0.008, 0.014, 0.008),
+    "ankle": (0.008, 0.014, 0.01),
 }
 ONE_SIDED = 0.3
 # Where MoveNet puts them, m from the recordings' joints in the same directions (`offsets.py`), for
