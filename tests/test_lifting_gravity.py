@@ -6,12 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from movenet import Poses, lift
+from movenet.keypoints import NAMES
 from movenet.lifting.bodies import Bodies
-from movenet.lifting.gravity import FEWEST, Gravity, down, gravity, upright
+from movenet.lifting.gravity import FEWEST, MOST_UNSURE, Gravity, down, gravity, upright
 from movenet.lifting.joints import INDEX
 from movenet.lifting.rotations import angle_between, turn
 
 DOWN = np.array([0.0, 1.0, 0.0])
+STANDING_PX = np.array(  # somebody who faces the camera, in a picture of 640 x 480
+    [(320, 60), (330, 50), (310, 50), (345, 55), (295, 55), (370, 120), (270, 120), (390, 200),
+     (250, 200), (395, 280), (245, 280), (350, 280), (290, 280), (350, 380), (290, 380),
+     (350, 470), (290, 470)]
+)  # fmt: skip
 SURE = 0.02
 # The thigh swings about this angle before the body, because the shank bends back; by hand: over a
 # stride the shank is bent by 30 degrees / pi on average, and it is half of the leg.
@@ -98,7 +105,7 @@ def test_half_of_the_frames_lie_within_the_spread() -> None:
 
 
 def test_certain_frames_outvote_more_uncertain_ones() -> None:
-    joints, uncertainty = walking(lean=30), np.full((60, 21), 0.2)
+    joints, uncertainty = walking(lean=30), np.full((60, 21), 0.06)
     joints[:20], uncertainty[:20] = walking()[:20], 0.01
     assert off(down(joints, uncertainty), DOWN) < 4 < off(estimate(joints), DOWN)
 
@@ -131,6 +138,29 @@ def test_people_who_squat_tell_nothing(bend: float, stands: bool) -> None:
         joints[:, INDEX[f"{side}_knee"]] = hip + 0.245 * np.array([np.sin(angle), np.cos(angle), 0])
         joints[:, INDEX[f"{side}_ankle"]] = hip + 0.491 * np.cos(angle) * DOWN
     assert (estimate(joints) is not None) == stands
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize(("part", "tells"), [(0.95, True), (1.05, False)])
+@pytest.mark.parametrize("size", [1.0, 1.78])
+def test_people_whose_feet_are_guessed_tell_nothing(
+    side: str, part: float, tells: bool, size: float
+) -> None:
+    joints = walking() * size
+    uncertainty = np.full((60, 21), SURE * size)
+    stature = 0.18 + 0.08 + 0.245 + 0.246  # of the bones from ankle to neck
+    uncertainty[:, INDEX[f"{side}_ankle"]] = part * MOST_UNSURE * stature * size
+    assert (down(joints, uncertainty) is not None) is tells
+
+
+@pytest.mark.parametrize(("last", "tells"), [("ankle", True), ("shoulder", False)])
+def test_a_clip_without_anybody_s_feet_tells_nothing(last: str, tells: bool) -> None:
+    """Of a face and shoulders before a webcam the networks make somebody who stands."""
+    scores = np.ones((1, 17))
+    scores[:, NAMES.index(f"right_{last}") + 1 :] = 0
+    body = [Poses.from_arrays(STANDING_PX[None], scores, image_size=(480, 640), timestamp_s=time)
+            for time in np.arange(FEWEST) / 30]  # fmt: skip
+    assert (gravity(lift(body)) is not None) is tells
 
 
 def test_a_few_frames_tell_nothing() -> None:

@@ -84,6 +84,29 @@ def test_where_no_keypoint_is_over_the_threshold_the_box_spans_all() -> None:
     assert poses.boxes.tolist() == [[0, 1, 32, 33]]
 
 
+@pytest.mark.parametrize("missing", ["x", "score"])
+def test_a_keypoint_that_is_no_number_counts_as_one_of_score_0(missing: str) -> None:
+    keypoints = np.arange(68, dtype=np.float32).reshape(2, 17, 2)
+    scores = np.stack([np.full(17, 0.9), np.full(17, 0.5)])
+    if missing == "x":
+        keypoints[0, 0, 0] = np.nan
+    else:
+        scores[0, 0] = np.nan
+    poses = Poses.from_arrays(keypoints, scores, image_size=(9, 9))
+    assert poses.scores.tolist() == pytest.approx([0.9 * 16 / 17, 0.5])
+    assert poses.boxes.tolist() == [[2, 3, 32, 33], [34, 35, 66, 67]]
+    given = keypoints[0], scores[0]
+    for found, value in zip((poses.keypoints[0], poses.keypoint_scores[0]), given, strict=True):
+        np.testing.assert_array_equal(found, value.astype(np.float32))
+
+
+def test_a_box_of_doubtful_keypoints_spans_those_that_are_known() -> None:
+    keypoints = np.arange(34, dtype=np.float32).reshape(1, 17, 2)
+    keypoints[0, 0] = np.nan
+    poses = Poses.from_arrays(keypoints, np.full((1, 17), 0.1), image_size=(9, 9))
+    assert poses.boxes.tolist() == [[2, 3, 32, 33]]
+
+
 def test_nobody_is_a_normal_answer() -> None:
     nobody = Poses.from_arrays(np.zeros((0, 17, 2)), np.zeros((0, 17)), image_size=(4, 6))
     assert len(nobody) == 0

@@ -107,18 +107,20 @@ class Poses:
     ) -> "Poses":
         """Poses of keypoints (P, 17, 2) x, y in pixels and their scores (P, 17).
 
-        Without boxes, a person's is the extent of the keypoints over the threshold (of all of
-        them where none is); without scores, a person's is the mean keypoint score. People are
+        Without boxes, a person's is the extent of the keypoints over the threshold (of all that are
+        known where none is); without scores, a person's is the mean keypoint score. A keypoint that
+        is not finite, or whose score is not, is not known, and counts as one of score 0. People are
         put in falling order of score. A wrong shape, or a picture without a size, is a ValueError.
         """
         xy = _checked("keypoints", keypoints, (None, 17, 2))
         count = len(xy)
         point_scores = _checked("keypoint_scores", keypoint_scores, (count, 17))
-        person_scores = (
-            point_scores.mean(1) if scores is None else _checked("scores", scores, (count,))
-        )
+        there = np.isfinite(xy).all(-1) & np.isfinite(point_scores)
+        known = np.where(there, point_scores, np.float32(0))
+        over = (known > keypoint_threshold).any(1, keepdims=True)
+        person_scores = known.mean(1) if scores is None else _checked("scores", scores, (count,))
         person_boxes = (
-            extent(xy, point_scores, keypoint_threshold)
+            extent(xy, np.where(there & ~over, np.inf, known), keypoint_threshold)
             if boxes is None
             else _checked("boxes", boxes, (count, 4))
         )

@@ -52,6 +52,7 @@ CHILD_SHARE, CHILD_LEGS, CHILD_HEAD = 0.1, 0.85, 1.3
 # Stature, heel to crown, over the chain of bones from the ankle to the end of the head's, without
 # the hips' drop: 1.48 m where the recordings' README has people of 1.75 m.
 STATURE = 1.18
+SHORTEST = 1e-6  # m, of a bone that has a direction
 
 
 def pelvis_axes(joints: Tensor) -> Tensor:
@@ -106,14 +107,16 @@ class Bodies:
     def _with_limbs(
         self, joints: Tensor, axes: Tensor, limb: tuple[str, ...], share: float
     ) -> Tensor:
-        """Some of the limbs are another one's, as they stood to that one's axes."""
+        """Some of the limbs stand as another one's to that one's axes, and keep their lengths."""
         other = self._shuffled(len(joints))
-        to_mine, bones = axes @ axes[other].mT, bones_of(joints)
+        to_mine, own = axes @ axes[other].mT, bones_of(joints)
+        bones = own
         for side in SIDES:
             names = tuple(f"{side}_{joint}" for joint in limb)
             takes = self._chance(len(joints), share)
             bones = self._grafted(bones, other, to_mine, names, takes)
-        return joints_of(joints[:, :, PLACE["pelvis"]], bones)
+        longer = own.norm(dim=-1) / bones.norm(dim=-1).clamp_min(SHORTEST)
+        return joints_of(joints[:, :, PLACE["pelvis"]], bones * longer[..., None])
 
     def _grafted(
         self, bones: Tensor, other: Tensor, to_mine: Tensor, names: tuple[str, ...], takes: Tensor

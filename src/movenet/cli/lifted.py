@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 
 NOT_TURNED = (
-    "--upright: nothing was turned; gravity cannot be estimated without people who stand, in "
-    f"{FEWEST} frames of a clip or more"
+    "--upright: nothing was turned; gravity cannot be estimated without people who stand with "
+    f"their feet in view, in {FEWEST} frames of a clip or more"
 )
 
 

@@ -23,6 +23,9 @@ _HIPS, _KNEES, _ANKLES = (
 STANDING = 0.9
 # Cameras are held nearly upright: what lies farther from the picture's vertical lies or falls.
 STEEPEST_DEG = 50.0
+# Of an ankle, as a part of the same bones: those in view have up to 0.085 (five clips, nine tenths
+# of the frames, the networks of a trial), those that were left out 0.095 and more.
+MOST_UNSURE = 0.09
 FEWEST = 10  # frames of standing people, for an estimate
 SWAY = np.radians(5.0)  # of a standing person's own, beside the errors of the joints
 _STEPS, _NEAREST = 20, 1e-6
@@ -55,14 +58,16 @@ def down(joints: Reals, uncertainty: Reals) -> Gravity | None:
     """(N, 21, 3) in camera axes and (N, 21), of any people and frames -> Gravity.
 
     The direction from the neck to the middle of the ankles in the frames where a person stands:
-    legs and trunk stretched, and not lying in the picture. Their weighted geometric median
-    (Weiszfeld), so that a few wrong ones do not matter; certain joints count more. None where
-    fewer than `FEWEST` frames show somebody who stands.
+    legs and trunk stretched, the feet in view, and not lying in the picture. Their weighted
+    geometric median (Weiszfeld), so that a few wrong ones do not matter; certain joints count more.
+    None where fewer than `FEWEST` frames show somebody who stands.
     """
     body = np.asarray(joints[:, _ANKLES].mean(1) - joints[:, _NECK], np.float64)
     reach = np.linalg.norm(body, axis=-1)
-    ends = np.asarray(uncertainty, np.float64)[:, [_NECK, *_ANKLES]] ** 2
-    stands = np.isfinite(ends).all(-1) & (reach > STANDING * _chain(joints))  # NaN is not greater
+    unsure = np.asarray(uncertainty, np.float64)[:, [_NECK, *_ANKLES]]
+    ends, chain = unsure**2, _chain(joints)
+    seen = np.isfinite(unsure).all(-1) & (unsure[:, 1:].max(-1) < MOST_UNSURE * chain)
+    stands = seen & (reach > STANDING * chain)  # NaN is not greater
     directions = unit(body[stands])
     variance = (ends[:, 0] + ends[:, 1:].mean(-1) / 2)[stands] / reach[stands] ** 2 + SWAY**2
     level = angle_between(directions, _DOWN) < np.radians(STEEPEST_DEG)
