@@ -27,8 +27,8 @@ PARENTS = {
 BONES = {joint: place for place, joint in enumerate(PARENTS)}  # named for the joint at their end
 HEAD = ("throat", "head", "top")
 TRUNK = ("spine", "chest", "neck")
-ARMS = tuple(f"{side}_{joint}" for joint in ("elbow", "wrist") for side in SIDES)
 ARM, LEG = ("elbow", "wrist"), ("knee", "ankle", "toe")  # of a side
+ARMS = tuple(f"{side}_{joint}" for joint in ARM for side in SIDES)
 UPPER = (*TRUNK, *HEAD, "left_shoulder", "right_shoulder", *ARMS)
 
 # Where a mirror puts each joint.
