@@ -445,6 +445,30 @@ def test_an_openvino_file_without_its_weights_is_refused(tiny: Tiny) -> None:
     assert line(path).startswith("OpenVINO cannot open it (Empty weights data in bin file")
 
 
+CTRL_C = """
+import signal, sys
+from pathlib import Path
+from movenet.engines.openvino import OpenVinoEngine
+
+def opened():
+    return OpenVinoEngine(Path(sys.argv[1]), threads=1)
+
+first, second = opened(), opened()
+del first
+del second
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_interrupts_after_openvino_models_were_let_go(tiny: Tiny) -> None:
+    command = [sys.executable, "-c", CTRL_C, str(tiny("openvino"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+
+
 @pytest.fixture
 def cut(tmp_path: Path) -> Callable[[int], Path]:
     data = (weights.FOLDER / "lightning.tflite").read_bytes()

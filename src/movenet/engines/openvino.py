@@ -1,6 +1,7 @@
 """OpenVINO on a CPU, on files made by `movenet export --format openvino`."""
 
 import threading
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,14 @@ except ImportError as error:
     ) from error
 
 
+@cache
+def _core() -> openvino.Core:
+    # One for good: its CPU plugin gives this thread a stack to take signals on, and of two that
+    # go, the later one puts back the other's, which is unmapped: Ctrl-C then ends in a crash
+    # (SigAltStackSetup in OpenVINO's src/plugins/intel_cpu; seen with 2026.4).
+    return openvino.Core()
+
+
 class OpenVinoEngine:
     """An OpenVINO model (.xml with its .bin) with the decoding inside; `threads` CPU threads."""
 
@@ -29,7 +38,7 @@ class OpenVinoEngine:
         settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
         try:
             with silence(2):  # it talks of what it cannot parse; errors come as exceptions
-                core = openvino.Core()
+                core = _core()
                 model = core.read_model(path)
                 self._model = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
