@@ -75,7 +75,11 @@ lifting: TRAIN = cd training && $(abspath $(BIN))/python -m
 lifting: $(MADE)
 	$(TRAIN) lifting.errors $(DATA)/coco_train2017 ../build/lifting
 	$(TRAIN) lifting.offsets $(DATA)/videos $(DATA)/mocap/cmu ../build/lifting
-	$(TRAIN) lifting.train $(DATA)/mocap/cmu ../build/lifting --threads 1
+	$(TRAIN) lifting.train $(DATA)/mocap/cmu ../build/lifting --threads 1 --networks single
+	$(TRAIN) lifting.train $(DATA)/mocap/cmu ../build/lifting --threads 1 --networks causal & \
+	  beside=$$!; \
+	  $(TRAIN) lifting.train $(DATA)/mocap/cmu ../build/lifting --threads 1 --networks centred \
+	  && wait $$beside
 	$(TRAIN) lifting.train $(DATA)/mocap/cmu ../build/lifting --threads 1 --plain \
 		--networks single --steps 6000 --into ../build/lifting/plain
 	$(TRAIN) lifting.evaluate $(DATA)/mocap/cmu ../build/lifting

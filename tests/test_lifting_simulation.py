@@ -1,6 +1,7 @@
 """Simulated sights: windows, other people, markers, pinhole cameras, what is seen of them."""
 
 import itertools
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +113,17 @@ def test_a_turn_about_an_axis_is_that_of_scipy(axis: list[float]) -> None:
     rotation = pytest.importorskip("scipy.spatial.transform").Rotation
     expected = rotation.from_rotvec(axis).as_matrix()
     assert_allclose(rotations.about(torch.tensor(axis)), expected, atol=1e-5)
+
+
+def test_the_least_turn_towards_a_direction_goes_there_across() -> None:
+    random = generator()
+    start, goal = torch.randn(50, 3, generator=random), torch.randn(50, 3, generator=random)
+    way = rotations.towards(start, goal)
+    close(rotations.unit(rotations.turned(rotations.about(way), start)), rotations.unit(goal))
+    for each in (start, goal):
+        close((way * each).sum(-1), torch.zeros(50))
+    assert way.norm(dim=-1).max() <= math.pi + 1e-5
+    close(rotations.towards(start, 2 * start), torch.zeros(50, 3))
 
 
 def test_a_frame_keeps_its_first_axis_and_is_right_handed() -> None:
@@ -259,8 +271,8 @@ def test_a_mirror_swaps_left_and_right_of_every_other_person() -> None:
 
 
 def test_half_of_the_people_are_mirror_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("UPPER_SHARE", "ARM_SHARE", "LEG_SHARE", "TURN_SHARE", "CHILD_SHARE",
-                 "WHOLE", "PART", "BONE", "SIDE", "BROAD"):  # fmt: skip
+    for name in ("UPPER_SHARE", "ARM_SHARE", "LEG_SHARE", "RELAXED_SHARE", "TURN_SHARE",
+                 "CHILD_SHARE", "WHOLE", "PART", "BONE", "SIDE", "BROAD"):  # fmt: skip
         monkeypatch.setattr(bodies, name, 0.0)
     joints, heads = people(200)
     made, _ = Bodies(generator()).varied(joints, heads)
@@ -333,6 +345,42 @@ def test_limbs_stand_as_another_s_on_their_own_body_and_keep_their_lengths(
         found, theirs = (each[:, :, places].flatten(1) for each in ways)
         apart = torch.cdist(found, theirs, compute_mode="donot_use_mm_for_euclid_dist")
         assert apart.min(1).values.max() < 1e-4
+
+
+def straightness(joints: Tensor) -> dict[str, Tensor]:
+    """Degrees by which limbs are bent, and hang askew from the pelvis or chest, (B, T, 2 sides)."""
+    bones, found = bones_of(joints), {}
+    for limb, axes in (
+        (("knee", "ankle"), bodies.pelvis_axes(joints)),
+        (("elbow", "wrist"), bodies.chest_axes(joints)),
+    ):
+        upper, lower = (
+            torch.stack([bones[:, :, BONES[f"{side}_{joint}"]] for side in ("left", "right")], 2)
+            for joint in limb
+        )
+        down = (-axes[..., 1])[:, :, None].expand_as(upper)
+        found[limb[0]], found[f"{limb[0]} askew"] = (
+            torch.rad2deg(rotations.towards(one, other).norm(dim=-1))
+            for one, other in ((lower, upper), (upper, down))
+        )
+    return found
+
+
+def test_some_hang_their_limbs_straighter_than_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand: who does so by a part of the way has less of every angle by it, on both sides."""
+    joints, _ = people(400)
+    made = Bodies(generator())._relaxed(joints)
+    assert_allclose(lengths(made), lengths(joints), rtol=1e-4)
+    before, after = straightness(joints), straightness(made)
+    for limb in ("knee", "elbow"):
+        kept = after[limb] / before[limb]
+        moved = kept[:, 0, 0] < 0.999
+        assert float(moved.float().mean()) == pytest.approx(bodies.RELAXED_SHARE, abs=0.07)
+        assert_allclose(kept, kept[:, :1, :1].expand_as(kept), atol=0.01)
+        assert_allclose(after[f"{limb} askew"] / before[f"{limb} askew"], kept, atol=0.01)
+        assert 0.4 < float(kept[moved].mean()) < 0.6
+    monkeypatch.setattr(bodies, "RELAXED_SHARE", 0.0)
+    assert_allclose(Bodies(generator())._relaxed(joints), joints, atol=1e-5)
 
 
 def test_bends_keep_the_lengths_and_turn_a_part_as_one() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lifting.recordings import JOINTS, PLACE, SIDES
-from lifting.rotations import about, frame, turned
+from lifting.rotations import about, frame, towards, turned
 
 # Every joint's parent, parents first; the pelvis has none.
 PARENTS = {
@@ -40,6 +40,10 @@ MIRROR = [
 
 # How often the upper body, each arm and each leg are another recording's.
 UPPER_SHARE, ARM_SHARE, LEG_SHARE = 0.25, 0.2, 0.2
+# How often the legs, and the arms, hang straighter than they were recorded, by any part of the way:
+# the people of the recordings bend their knees by 15 degrees or more in 95 of 100 frames, and their
+# elbows by 19, where others stand straight.
+RELAXED_SHARE = 0.35
 # Degrees, standard deviations: how far a part of the body is turned, against the pelvis or the
 # chest, and how often; more where people are freer.
 TURNS = {"upper": 9, "head": 12, "leg": 5, "shank": 3, "arm": 20, "forearm": 12}
@@ -90,7 +94,7 @@ class Bodies:
     def varied(self, joints: Tensor, heads: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, 21, 3) m and (B, T, 3, 3) of other people, who move otherwise."""
         joints, heads = self._mixed(joints, heads)
-        joints, heads = self._bent(joints, heads)
+        joints, heads = self._bent(self._relaxed(joints), heads)
         return self._mirrored(self._grown(joints), heads)
 
     def _mixed(self, joints: Tensor, heads: Tensor) -> tuple[Tensor, Tensor]:
@@ -126,6 +130,21 @@ class Bodies:
         bones = bones.clone()
         bones[:, :, places] = torch.where(takes[:, None, None, None], theirs, bones[:, :, places])
         return bones
+
+    def _relaxed(self, joints: Tensor) -> Tensor:
+        """Some with legs, or arms, nearer to hanging straight down from the pelvis or the chest."""
+        bones = bones_of(joints)
+        for limb, axes in ((LEG, pelvis_axes(joints)), (ARM, chest_axes(joints))):
+            part = torch.rand(len(joints), 1, 1, generator=self._random)
+            part = part * self._chance(len(joints), RELAXED_SHARE)[:, None, None]
+            for side in SIDES:
+                places, goal = [BONES[f"{side}_{joint}"] for joint in limb], -axes[..., 1]
+                for first in (0, 1):
+                    turn = about(towards(bones[:, :, places[first]], goal) * part)
+                    moved = turned(turn[:, :, None], bones[:, :, places[first:]])
+                    bones[:, :, places[first:]] = moved
+                    goal = moved[:, :, 0]
+        return joints_of(joints[:, :, PLACE["pelvis"]], bones)
 
     def _bent(self, joints: Tensor, heads: Tensor) -> tuple[Tensor, Tensor]:
         """Parts of the body are turned, by one turn for the whole window."""

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from lifting.markers import HIPS
-from lifting.rotations import about, turned, unit
+from lifting.rotations import about, towards, turned, unit
 
 ASPECTS = ((1, 0.75), (1, 0.5625), (0.5625, 1), (0.75, 1), (1, 1))  # width and height
 # People who lean otherwise than the recorded ones, and some who lie or stand on their hands.
 LEAN, FALLEN_SHARE, FALLEN = 3, 0.04, 60
+AHEAD = torch.tensor([0.0, 0.0, 1.0])  # the z axis
 CLOSEST = 0.2  # body heights before the camera, where a limb comes near
 
 
@@ -76,7 +77,7 @@ class Cameras:
         size = torch.tensor(ASPECTS)[self._integers(count, len(ASPECTS))]
         place = (self._uniform(count, 2) - 0.5) * size * self._scene.spread
         ray = unit(torch.cat((place / focal[:, None], torch.ones(count, 1)), 1))
-        body = turned(_towards(ray)[:, None, None], body)
+        body = turned(about(towards(AHEAD.expand_as(ray), ray))[:, None, None], body)
         before = body + (ray * away[:, None])[:, None, None]
         depth = before[..., 2:].clamp_min(CLOSEST)
         picture = before[..., :2] / depth * focal[:, None, None, None]
@@ -121,11 +122,3 @@ class Cameras:
 
 def _about_axis(axis: int, angles: Tensor) -> Tensor:
     return about(angles[:, None] * torch.eye(3)[axis])
-
-
-def _towards(rays: Tensor) -> Tensor:
-    """The least turn that takes the z axis to unit vectors (B, 3)."""
-    ahead = torch.tensor([0.0, 0.0, 1.0]).expand_as(rays)
-    axis = torch.linalg.cross(ahead, rays)
-    angle = torch.atan2(axis.norm(dim=-1), rays[:, 2])
-    return about(unit(axis) * angle[:, None])

@@ -27,6 +27,13 @@ def unit(vectors: Tensor) -> Tensor:
     return vectors / lengths.clamp_min(1e-6)
 
 
+def towards(start: Tensor, goal: Tensor) -> Tensor:
+    """The least turn, an axis by an angle (..., 3), of `start`'s direction to `goal`'s."""
+    axis = torch.linalg.cross(start, goal)
+    angle = torch.atan2(axis.norm(dim=-1), (start * goal).sum(-1))
+    return unit(axis) * angle[..., None]
+
+
 def frame(left: Tensor, up: Tensor) -> Tensor:
     """Axes left, up and forward in the columns, (..., 3) twice -> (..., 3, 3); left is kept."""
     x = unit(left)

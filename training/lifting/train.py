@@ -29,7 +29,7 @@ from lifting.windows import Windows
 from movenet.lifting import files
 from movenet.lifting.network import LiftingNetwork
 
-STEPS = {"single": 24_000, "causal": 10_000, "centred": 10_000}
+STEPS = {"single": 48_000, "causal": 18_000, "centred": 18_000}
 SEED = 1
 SAVED = 1000  # steps
 COMMAND = "python -m lifting.train ../../shared/data/mocap/cmu ../build/lifting"
