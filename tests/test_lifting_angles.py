@@ -192,6 +192,25 @@ def test_an_unknown_joint_takes_its_own_angles_only(joint: str, lost: set[str]) 
     assert {name for name, value in angles_of(points).items() if np.isnan(value)} == lost
 
 
+def test_a_back_that_is_bent_aside_leaves_the_hips_their_angles() -> None:
+    flexed, abducted = np.radians((40, 30))
+    ahead = np.sin(flexed) * FORWARD + np.cos(flexed) * DOWN
+    way = np.cos(abducted) * ahead + np.sin(abducted) * LEFT
+    points = figure(left_knee=way, left_ankle=way)
+    points[INDEX["spine"]] += 0.1 * LEFT
+    found = angles_of(points)
+    assert found["left_hip_flexion"] == pytest.approx(40)
+    assert found["left_hip_abduction"] == pytest.approx(30)
+
+
+def test_a_trunk_that_is_level_is_90_degrees_aside_however_it_is_turned() -> None:
+    points = figure()
+    points[INDEX["neck"]] = points[INDEX["pelvis"]] + 0.3 * LEFT
+    yaw = Rotation.from_euler("y", np.linspace(0, 360, 2000)[:, None], degrees=True).as_matrix()
+    aside = joint_angles(points @ yaw)[:, ANGLES.index("trunk_side")]
+    np.testing.assert_allclose(aside, 90, atol=1e-5)
+
+
 def test_a_bone_without_length_has_no_angle() -> None:
     found = angles_of(figure(left_ankle=0 * DOWN))
     assert [name for name in ANGLES if np.isnan(found[name])] == ["left_knee_flexion"]

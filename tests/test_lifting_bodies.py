@@ -79,6 +79,10 @@ def test_a_record_is_plain_and_reads_back() -> None:
     same(Bodies.from_dict(none().to_dict()), three(ids=None)[:0])
 
 
+def test_nobody_reads_back_as_nobody_without_ids() -> None:
+    assert Bodies.from_dict(three(ids=None)[:0].to_dict()).ids is None
+
+
 def test_an_uncertainty_that_no_network_tells_reads_back_as_such() -> None:
     untold = three(ids=None)
     untold.uncertainty[0] = np.nan

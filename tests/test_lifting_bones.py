@@ -306,6 +306,21 @@ def test_an_hour_keeps_few_frames_of_all_ages(before: int, expected: float) -> N
     assert_allclose(runner.lengths, expected * LENGTHS, rtol=1e-6)  # the longer part of the time
 
 
+def test_a_bone_counts_less_where_its_parent_is_uncertain() -> None:
+    joints, uncertainty = clip(3), sure(60)
+    for side in ("left", "right"):
+        joints[:40, INDEX[f"{side}_wrist"]] += 0.5  # of two frames in three
+        uncertainty[:40, INDEX[f"{side}_elbow"]] = 0.3
+    found = bone_lengths(joints, uncertainty)
+    assert found[FIRST["wrist"]] == pytest.approx(LENGTHS[FIRST["wrist"]], abs=1e-9)
+
+
+def test_a_joint_without_an_uncertainty_is_the_most_uncertain() -> None:
+    joints, nowhere, endless = clip(3, 5, (0.02, 0.02, 0.05)), sure(5), sure(5)
+    nowhere[:, INDEX["left_wrist"]], endless[:, INDEX["left_wrist"]] = np.nan, np.inf
+    assert_array_equal(fitted(joints, LENGTHS, nowhere), fitted(joints, LENGTHS, endless))
+
+
 def test_nothing_is_known_before_somebody_is_there() -> None:
     runner = RunningBones()
     nobody, unsure = np.full((21, 3), np.nan), np.full(21, np.inf)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
 
 from movenet import Poses
 from movenet.errors import MoveNetError
@@ -319,6 +320,47 @@ def test_proportions_are_of_the_stature_and_add_up() -> None:
         "shoulder outward": 0.105, "elbow along the arm": 0.166, "wrist along the arm": 0.326,
     }  # fmt: skip
     assert told == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_lower_ankle_stands() -> None:
+    front = upright(1.0) - (300, 500)
+    body = np.column_stack([front[:, 0], np.zeros(17), -front[:, 1]]) * offsets.STATURE
+    body[:, 2] += offsets.SOLE + 0.05 * offsets.STATURE - body[INDEX["left_ankle"], 2]
+    body[INDEX["right_ankle"], 2] += 0.2
+    told = offsets.of_clip(np.tile(body, (5, 1, 1)))
+    assert told["ankle up"] == pytest.approx(0.05, abs=1e-3)
+
+
+def test_an_offset_is_from_the_subjects_median() -> None:
+    subjects = [{"knee up": value} for value in (0.28, 0.29, 0.30)]
+    assert offsets.compared("thunder", {"knee up": 0.27}, subjects) == [
+        {
+            "model": "thunder", "joint": "knee up", "movenet": 0.27, "cmu": 0.29, "offset": -0.02,
+            "deviation": round(0.01 / 1.349, 4),
+        }
+    ]  # fmt: skip
+
+
+def test_points_of_noisy_views_are_near_the_best_that_a_search_finds() -> None:
+    random, views, there = np.random.default_rng(1), cameras(), POINTS[:2, :5]
+    seen = photographed(there)
+    seen[..., :2] += random.normal(0, 6, seen[..., :2].shape)
+    seen[..., 2] = random.uniform(0.3, 1, seen.shape[:-1])
+    straight = [c.undistorted(view[..., :2]) for c, view in zip(views, seen, strict=True)]
+
+    def cost(point: np.ndarray, place: tuple[int, int]) -> float:
+        total = 0.0
+        for camera, pixels, view in zip(views, straight, seen, strict=True):
+            x, y, z = camera.turn @ point + camera.translation
+            off = (np.array([x / z, y / z]) - pixels[place]) * 1500 / offsets.RESIDUAL
+            total += view[place][2] * np.log1p(off @ off)
+        return total
+
+    found, _ = offsets.triangulated(views, seen)
+    for place in np.ndindex(2, 5):
+        best = minimize(cost, there[place], (place,), "Nelder-Mead", options={"xatol": 1e-5}).x
+        assert np.linalg.norm(found[place] - best) < 0.001
+        assert np.linalg.norm(best - there[place]) < 0.05
 
 
 def test_tables_without_a_camera_are_none(tmp_path: Path) -> None:

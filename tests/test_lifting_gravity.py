@@ -104,6 +104,14 @@ def test_half_of_the_frames_lie_within_the_spread() -> None:
     assert found.spread_deg == pytest.approx(10, abs=4)
 
 
+def test_a_few_frames_far_off_do_not_widen_the_spread() -> None:
+    joints = walking(stride=0)
+    joints[:12] = tilted(joints[:12], 0, 30)[0]
+    found = estimate(joints)
+    assert found is not None
+    assert found.spread_deg < 2
+
+
 def test_certain_frames_outvote_more_uncertain_ones() -> None:
     joints, uncertainty = walking(lean=30), np.full((60, 21), 0.06)
     joints[:20], uncertainty[:20] = walking()[:20], 0.01
@@ -115,6 +123,58 @@ def test_one_frame_of_joints_that_are_certain_is_one_frame() -> None:
     joints, uncertainty = walking(), np.full((60, 21), SURE)
     joints[:1], uncertainty[:1] = walking(lean=30)[:1], 1e-5
     assert off(down(joints, uncertainty), DOWN) < 2.5
+
+
+def test_many_frames_of_joints_that_are_certain_outvote_nobody_by_much() -> None:
+    joints, uncertainty = walking(), np.full((60, 21), 0.03)
+    joints[:10], uncertainty[:10] = walking(lean=30)[:10], 1e-4
+    assert off(down(joints, uncertainty), DOWN) < 4
+
+
+def halves(neck: tuple[float, float], ankles: tuple[float, float]) -> float:
+    """Off by how much, where half of the frames are upright and half lean by 30 degrees."""
+    joints = np.concatenate([walking(40, stride=0), tilted(walking(40, stride=0), 0, 30)[0]])
+    uncertainty = np.full((80, 21), SURE)
+    uncertainty[:, INDEX["neck"]] = np.repeat(neck, 40)
+    for side in ("left", "right"):
+        uncertainty[:, INDEX[f"{side}_ankle"]] = np.repeat(ankles, 40)
+    return off(down(joints, uncertainty), DOWN)
+
+
+def test_the_neck_and_the_ankles_say_how_certain_a_frame_is() -> None:
+    assert halves((0.01, 0.07), (0.02, 0.02)) < 6
+    assert halves((0.07, 0.01), (0.02, 0.02)) > 20
+
+
+def test_the_middle_of_two_ankles_is_more_certain_than_each() -> None:
+    """Half the variance: 1.2 * 1.2 / 2 is less than 1."""
+    assert halves((0.005, 0.06), (0.072, 0.005)) < 10
+    assert halves((0.06, 0.005), (0.005, 0.072)) > 20
+
+
+def test_the_unit_makes_no_difference() -> None:
+    random = np.random.default_rng(0)
+    joints = walking() + random.normal(0, 0.02, (60, 21, 3))
+    uncertainty = random.uniform(0.005, 0.07, (60, 21))
+    one, other = down(joints, uncertainty), down(1.78 * joints, 1.78 * uncertainty)
+    assert one is not None
+    assert other is not None
+    assert_allclose(one.down, other.down, atol=1e-6)
+
+
+@pytest.mark.parametrize(("tilt", "tells"), [(47, True), (53, False)])
+@pytest.mark.parametrize("way", [(1, 0), (0, 1)])
+def test_people_who_are_seen_more_than_50_degrees_off_tell_nothing(
+    tilt: float, tells: bool, way: tuple[int, int]
+) -> None:
+    seen, _ = tilted(walking(stride=0), tilt * way[0], tilt * way[1])
+    assert (estimate(seen) is not None) is tells
+
+
+def test_frames_whose_neck_is_nowhere_do_not_count() -> None:
+    uncertainty = np.full((60, 21), SURE)
+    uncertainty[:, INDEX["neck"]] = np.nan
+    assert down(walking(), uncertainty) is None
 
 
 def test_people_who_lie_tell_nothing() -> None:
@@ -233,6 +293,11 @@ def test_what_is_level_stays_level() -> None:
     joints = np.zeros((1, 21, 3))
     joints[0, 0] = (1, 0, 0)
     assert_allclose(upright(bodies(joints), np.array([0, 1, 0.5])).joints, joints, atol=1e-6)
+
+
+def test_a_camera_upside_down_is_turned_about_its_axis_to_the_right() -> None:
+    turned = upright(bodies(walking()), np.array([0, -1.0, 0])).joints
+    assert_allclose(turned, walking() * (1, -1, -1), atol=1e-6)
 
 
 @pytest.mark.parametrize("direction", [np.zeros(3), np.full(3, np.nan), np.ones(2)])

@@ -16,7 +16,7 @@ from movenet.lifting.bodies import HEIGHTS, METRES, Bodies
 from movenet.lifting.engines.torch import TorchEngine
 from movenet.lifting.gravity import Gravity, upright
 from movenet.lifting.history import GAP_S, KEPT_S, History, around, sampled
-from movenet.lifting.joints import INDEX, LIMB_ENDS, MIRROR, NAMES
+from movenet.lifting.joints import INDEX, MIRROR, NAMES
 from movenet.lifting.lifter import Lifter, Network, lift, normalised
 from movenet.lifting.network import LiftingNetwork
 from movenet.lifting.specs import FRAMES, RATE
@@ -175,6 +175,18 @@ def test_a_history_is_the_last_second() -> None:
     for frame in range(9):
         remember(slow, frame * GAP_S, frame)
     assert_allclose(frames_of(slow), 8 + np.linspace(-0.9, 0, 10) / GAP_S, atol=1e-5)
+
+
+def test_a_history_reaches_as_far_back_as_a_clip_s_window_does() -> None:
+    random, times = np.random.default_rng(0), np.arange(9) * 0.98 * GAP_S
+    points = random.normal(size=(9, 17, 2)).astype(np.float32)
+    scores = np.ones((9, 17), np.float32)
+    history = History()
+    for row in zip(times, points, scores, strict=True):
+        history.add(*row)
+    back = np.linspace(-26 / 30, 0, 27)
+    expected, _ = sampled(times, points, scores, times[-1] + back)
+    assert_allclose(history.before(back)[0], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("later", [4.99, -100.0, 5 + 1.01 * GAP_S, 1e9])
@@ -501,6 +513,16 @@ def test_a_stream_must_have_times_and_goes_on_after_a_frame_without(time_s: floa
             lift([*clip(3), poses(person(), time_s=time_s)])
 
 
+def test_a_frame_that_is_refused_makes_nobody_forgotten() -> None:
+    live, other = Lifter(), Lifter()
+    frames = clip(12)
+    for frame in frames[:8]:
+        same(live(frame), other(frame), 0)
+    with pytest.raises(ValueError, match="must have ids"):
+        live(poses(person(0), person(1), time_s=frames[7].timestamp_s + 5))  # type: ignore[operator]
+    same(live(frames[8]), other(frames[8]), 0)
+
+
 def test_bare_arrays_are_refused_with_the_way_to_lift_them() -> None:
     match = "Poses are lifted, not ndarray; Poses.from_arrays makes them of arrays"
     for call in (lambda: lift(person()[None]), lambda: Lifter()(person())):  # type: ignore[call-overload,arg-type]
@@ -619,8 +641,9 @@ def test_a_clip_of_one_frame_and_one_whose_time_stands_are_lifted() -> None:
 def limbs(bodies: list[Bodies]) -> np.ndarray:
     """Lengths (T, 4, 2), left and right."""
     joints = np.stack([each.joints[0] for each in bodies])
+    bones = (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
     ends = [[(INDEX[f"{side}_{a}"], INDEX[f"{side}_{b}"]) for side in ("left", "right")]
-            for a, b in LIMB_ENDS.values()]  # fmt: skip
+            for a, b in bones]  # fmt: skip
     pairs = np.array(ends)
     return np.linalg.norm(joints[:, pairs[..., 1]] - joints[:, pairs[..., 0]], axis=-1)
 
@@ -644,6 +667,9 @@ def test_upright_turns_everybody_by_the_gravity_that_was_found(
     for one, other in zip(plain, lift(clip(5), upright=True), strict=True):
         same(other, upright(one, down), 1e-6)
         assert np.abs(one.joints - other.joints).max() > 0.01
+    for one, other in zip(plain, lift(clip(5), upright=True, height_m=1.8), strict=True):
+        assert other.unit == METRES
+        assert_allclose(other.joints, 1.8 * upright(one, down).joints, atol=1e-5)
     pictures = [replace(frame, timestamp_s=None) for frame in clip(5)]  # of any cameras
     for one, other in zip(lift(pictures), lift(pictures, upright=True), strict=True):
         same(one, other, 0)

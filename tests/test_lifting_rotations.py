@@ -63,7 +63,7 @@ def test_angles_are_scipys_in_every_order(order: str, seed: int) -> None:
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("middle", [-90, 90])
-@pytest.mark.parametrize("off", [0, 1e-10, 1e-6])
+@pytest.mark.parametrize("off", [0, 1e-10, 1e-6, 0.01, 0.1, 0.5])
 def test_angles_give_the_rotation_back_where_two_axes_are_one(
     order: str, middle: float, off: float
 ) -> None:

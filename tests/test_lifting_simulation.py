@@ -1,9 +1,11 @@
 """Simulated sights: windows, other people, markers, pinhole cameras, what is seen of them."""
 
 import itertools
+import json
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -418,6 +421,48 @@ def test_people_who_were_never_recorded_are_people(seed: int) -> None:
     assert torch.equal(made, again)
 
 
+@pytest.mark.parametrize(
+    ("part", "moved"),
+    [
+        ("leg", ("knee", "ankle", "toe")),
+        ("shank", ("ankle", "toe")),
+        ("arm", ("elbow", "wrist")),
+        ("forearm", ("wrist",)),
+    ],
+)
+def test_a_bend_moves_the_bones_of_its_part_and_no_others(
+    part: str, moved: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bodies.TURNS[part] > 0
+    monkeypatch.setattr(bodies, "TURN_SHARE", 1.0)
+    monkeypatch.setattr(bodies, "TURNS", dict.fromkeys(bodies.TURNS, 0.0) | {part: 10.0})
+    joints, heads = people()
+    made, _ = Bodies(generator())._bent(joints, heads)
+    way = (bones_of(made) - bones_of(joints)).norm(dim=-1).amax((0, 1))
+    found = {name for name, place in BONES.items() if way[place] > 1e-4}
+    assert found == {f"{side}_{name}" for side in ("left", "right") for name in moved}
+
+
+def test_an_arm_is_bent_alike_in_all_frames_as_the_chest_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bodies, "TURN_SHARE", 1.0)
+    monkeypatch.setattr(bodies, "TURNS", dict.fromkeys(bodies.TURNS, 0.0) | {"arm": 20.0})
+    joints, heads = people(10, 6)
+    made, _ = Bodies(generator())._bent(joints, heads)
+    chest = bodies.chest_axes(joints).mT[:, :, None]
+    arm = [BONES["left_elbow"], BONES["left_wrist"]]
+    ways = [rotations.turned(chest, bones_of(each))[:, :, arm] for each in (joints, made)]
+    for before, after in zip(*(way.flatten(1, 2).double().numpy() for way in ways), strict=True):
+        assert Rotation.align_vectors(after, before)[1] < 1e-3
+
+
+def test_the_chest_s_forward_is_across_the_upper_trunk() -> None:
+    joints, _ = people()
+    trunk = joints[:, :, PLACE["neck"]] - joints[:, :, PLACE["spine"]]
+    assert_allclose((bodies.chest_axes(joints)[..., 2] * trunk).sum(-1), 0, atol=1e-5)
+
+
 # Markers
 
 
@@ -505,6 +550,37 @@ def test_a_marker_s_way_is_outwards_up_the_limb_and_forward(
         for joint in ("knee", "shoulder"):
             way = points[POINTS.index(f"{side}_{joint}")] - joints[0, 0, PLACE[f"{side}_{joint}"]]
             assert_allclose(way, (sign * 0.01, 0.02, 0.03), atol=1e-5)
+
+
+def test_movenet_s_joints_are_where_they_were_measured() -> None:
+    """`offsets.py` measured them; the man of the clip is 1.71 m tall."""
+    rows = json.loads((ROOT / "training/lifting/results/offsets.json").read_text())
+    found = {row["joint"]: row["offset"] for row in rows if row["model"] == "multipose"}
+    hip, knee, wrist = (np.array(markers.MOVENET[name]) / 1.71 for name in ("hip", "knee", "wrist"))
+    measured = [found[f"hip {way}"] for way in ("outward", "up")]
+    measured += [found["knee up"], -found["wrist along the arm"]]
+    assert_allclose([hip[0], hip[1], knee[1], wrist[1]], measured, atol=0.002)
+
+
+def test_markers_of_the_legs_know_nothing_of_the_trunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(markers, "MARKERS", dict.fromkeys(markers.MARKERS, (0.0, 0.0, 0.0)))
+    monkeypatch.setattr(markers, "MOVENET", dict.fromkeys(markers.MOVENET, (0.01, 0.02, 0.03)))
+    monkeypatch.setattr(markers, "MOVENET_SHARE", 1.0)
+    monkeypatch.setattr(markers, "MIDDLE_MARKERS", 0.0)
+    straight = t_pose()
+    bent = straight.clone()
+    upper = ["spine", "chest", "neck"]
+    upper += [
+        f"{side}_{name}" for side in ("left", "right") for name in ("shoulder", "elbow", "wrist")
+    ]
+    places = [PLACE[name] for name in upper]
+    bent[places] = rotations.turned(rotations.about(torch.tensor([0, 0.8, 0])), straight[places])
+    head = torch.eye(3)[None, None]
+    one, other = (points_of(each[None, None], head, generator()) for each in (straight, bent))
+    for name in ("left_knee", "right_knee", "left_ankle", "right_ankle"):
+        assert_allclose(
+            one[..., POINTS.index(name), :], other[..., POINTS.index(name), :], atol=1e-5
+        )
 
 
 def test_markers_are_elsewhere_on_both_sides_alike(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -660,6 +736,40 @@ def test_rolled_cameras_tip_the_upright_in_the_picture() -> None:
         degrees = torch.rad2deg(torch.atan2(x, -y))
         assert float(degrees.std()) == pytest.approx(expected, rel=0.05)
         assert abs(float(degrees.mean())) < 0.5
+
+
+LEVEL = Scene(elevation=(0.0, 0.0), spread=0.0, rare=0.0, roll=0.0, askew=(0.0, 0.0))
+
+
+def upright_way(body: Tensor) -> Tensor:
+    """(B, 3), in the camera's axes."""
+    return rotations.unit(body[:, POINTS.index("head")] - body[:, POINTS.index("spine")])
+
+
+def test_a_camera_is_rolled_about_the_line_of_sight() -> None:
+    """So the upright is tipped towards it by the elevation alone."""
+    scene = replace(LEVEL, elevation=(30.0, 0.0), roll=25.0)
+    views = Cameras(generator(), scene).seen(standing(), 1, lean=False)
+    assert_allclose(upright_way(views.body[:, 1])[:, 2], -0.5, atol=1e-4)
+
+
+def test_some_cameras_look_steeply_down_and_some_up() -> None:
+    views = Cameras(generator(), replace(LEVEL, rare=0.5)).seen(standing(2000, 1), 0, lean=False)
+    down = torch.rad2deg(torch.asin(-upright_way(views.body[:, 0])[:, 2]))
+    steep = down[down.abs() > 0.01]
+    assert len(steep) / 2000 == pytest.approx(0.5, abs=0.05)
+    assert [float(steep.min()), float(steep.max())] == pytest.approx([-25, 65], abs=1)
+
+
+def test_focal_lengths_are_as_often_below_their_geometric_mean_as_above() -> None:
+    focal, _ = pinholes(Cameras(generator()).seen(standing(600), 1, lean=True))
+    assert np.median(focal) == pytest.approx(math.sqrt(0.5 * 3), rel=0.12)
+
+
+def test_what_comes_near_the_lens_stays_in_the_picture_s_reach() -> None:
+    giants = standing() * 5
+    views = Cameras(generator()).seen(giants, 1, lean=True)
+    assert views.picture.abs().max() < 5 * 3 / cameras.CLOSEST
 
 
 def test_nobody_is_upright_who_leans() -> None:
@@ -848,6 +958,22 @@ def test_the_same_seed_gives_the_same_batches(errors: bool) -> None:
         assert equal(one.batch(16), other.batch(16))
     assert not equal(simulation(3).batch(16), simulation(4).batch(16))
     assert not equal(one.batch(16), one.batch(16))
+
+
+def test_a_simulation_that_is_seeded_anew_is_a_new_one() -> None:
+    used = simulation(3)
+    used.batch(16)
+    used.reseed(9)
+    assert equal(used.batch(16), simulation(9).batch(16))
+
+
+def test_without_errors_nobody_leans() -> None:
+    one = take()
+    pose = np.broadcast_to(t_pose().double().numpy(), one.joints.shape).copy()
+    windows = Windows([replace(one, joints=pose)], 1, 0)
+    points = Simulation(windows, seed=0, errors=None, scene=LEVEL).batch(50).points
+    trunk = rotations.unit(points[:, POINTS.index("neck")] - points[:, POINTS.index("spine")])
+    assert_allclose(trunk[:, 1], -1, atol=1e-5)
 
 
 def test_a_restored_state_goes_on_the_same_way(tmp_path: Path) -> None:

@@ -428,6 +428,21 @@ def read_trc(path: Path) -> tuple[dict[str, str], list[str], np.ndarray]:
     return header, labels.split()[2:], np.array(rows, float)
 
 
+@pytest.mark.parametrize("kind", ["bvh", "trc"])
+def test_a_body_that_lacks_a_joint_is_no_pose(kind: str, tmp_path: Path) -> None:
+    frames = [bodies(index, (1,)) for index in range(3)]
+    frames[1].joints[0, 3] = np.nan
+    written(kind, tmp_path / "a.out", frames)
+    (path,) = tmp_path.glob("a*.out")
+    assert "nan" not in path.read_text().lower()
+
+
+def test_zero_has_no_sign(tmp_path: Path) -> None:
+    (path,) = (written("trc", tmp_path / "a.trc", [bodies(0, (1,))]),)
+    assert "\t0\t" in path.read_text()
+    assert "\t-0\t" not in path.read_text()
+
+
 def test_joints_are_markers_with_y_up_and_z_towards_the_camera(tmp_path: Path) -> None:
     frames = [bodies(index, (3,)) for index in range(10, 20)]
     path = tmp_path / "clip.trc"

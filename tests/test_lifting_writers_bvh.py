@@ -319,6 +319,21 @@ def test_an_arm_that_is_folded_onto_itself_is_no_trouble(tmp_path: Path) -> None
     np.testing.assert_allclose(forearm / np.linalg.norm(forearm), [-1, 0, 0], atol=1e-6)
 
 
+@pytest.mark.parametrize("axis", ["x", "y", "z"])
+def test_an_arm_is_folded_however_the_body_lies(axis: str, tmp_path: Path) -> None:
+    points = t_pose()
+    points[INDEX["left_wrist"]] = points[INDEX["left_shoulder"]]
+    lying = points @ Rotation.from_euler(axis, 90, degrees=True).as_matrix().T
+    found = positions(read(write(tmp_path / "a.bvh", lying[None], np.zeros(1))))
+    arm = found["LeftForeArm"][0] - found["LeftArm"][0]
+    forearm = found["LeftHand"][0] - found["LeftForeArm"][0]
+    expected = (lying[INDEX["left_elbow"]] - lying[INDEX["left_shoulder"]]) * FLIP
+    np.testing.assert_allclose(arm, expected, atol=1e-4)
+    np.testing.assert_allclose(
+        forearm / np.linalg.norm(forearm), -arm / np.linalg.norm(arm), atol=1e-4
+    )
+
+
 def test_two_joints_in_one_place_hold_the_pose_before() -> None:
     points = np.stack([moved(t_pose(), 10 * k, "y", "left_elbow", "left_wrist") for k in range(5)])
     points[[0, 3], INDEX["left_wrist"]] = points[[0, 3], INDEX["left_elbow"]]
@@ -388,6 +403,10 @@ def test_a_step_and_a_gap_are_a_clock_of_that_step(tmp_path: Path) -> None:
 def test_the_time_of_a_frame_is_one_of_the_clip_s_steps_or_between_them(steps: list[float]) -> None:
     interval_s = mean_interval_s(np.cumsum([0.0, *steps]))
     assert min(steps) * 0.99 <= interval_s <= max(steps) * 1.01
+
+
+def test_a_frame_that_is_late_makes_the_clock_no_slower() -> None:
+    assert mean_interval_s([0, 0.1, 0.2, 0.3, 0.48, 0.58]) == pytest.approx(0.1)
 
 
 def test_a_person_who_is_missing_is_interpolated_and_held_at_the_beginning(tmp_path: Path) -> None:

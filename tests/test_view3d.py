@@ -453,6 +453,23 @@ def test_beside_a_view_of_its_own_height_a_picture_stays_as_it_is():
     np.testing.assert_array_equal(beside(picture, EMPTY)[:, :200], picture)
 
 
+def test_the_limbs_that_are_drawn_are_fifteen_and_none_of_the_face():
+    assert len(EDGES) == 15
+    assert not {joint for edge in EDGES for joint in edge} & set(range(5))
+
+
+def test_a_limb_is_as_pale_as_its_more_uncertain_end():
+    forearm = only(left_elbow=(-0.2, 0, 0), left_wrist=(0.2, 0, 0))
+
+    def light(elbow: float, wrist: float) -> int:
+        there = bodies(forearm)
+        there.uncertainty[0, INDEX["left_elbow"]] = elbow
+        there.uncertainty[0, INDEX["left_wrist"]] = wrist
+        return int(View3D(SQUARE).draw(there)[:, SQUARE[0] // 2].max())
+
+    assert light(0, 0.16) == light(0.16, 0.16) < light(0.08, 0.08)
+
+
 def test_every_bone_is_drawn():
     joints = walking(arms=1.0)
     whole = inked(drawn(joints)).sum()

@@ -41,15 +41,6 @@ EDGES = tuple(
     if parent != "neck" or not joint.endswith(("eye", "ear", "nose"))
 )
 
-# The bones of the limbs, whose lengths a person keeps: (name, upper joint, lower joint).
-LIMBS = ("upper_arm", "forearm", "thigh", "shank")
-LIMB_ENDS = {
-    "upper_arm": ("shoulder", "elbow"),
-    "forearm": ("elbow", "wrist"),
-    "thigh": ("hip", "knee"),
-    "shank": ("knee", "ankle"),
-}
-
 # Human3.6M's 17 joints in the order of VideoPose3D and PoseAug; its "thorax" is our neck, its
 # "neck" the nose, and its 16-joint form leaves that one out.
 HUMAN36M = (
@@ -71,5 +62,4 @@ HUMAN36M = (
     "right_elbow",
     "right_wrist",
 )
-HUMAN36M_17 = np.array([INDEX[name] for name in HUMAN36M])
 HUMAN36M_16 = np.array([INDEX[name] for name in HUMAN36M if name != "nose"])
