@@ -268,6 +268,14 @@ def chain(
     return {name: at[0] for name, at in ends(skeleton, *read_amc(motion, skeleton, "m")).items()}
 
 
+def test_comments_and_capitals_of_an_asf_make_no_difference() -> None:
+    """CMU's own have neither; those of other laboratories do."""
+    text = asf().replace(":bonedata", ":BONEDATA # of the body")
+    text = text.replace("begin\nname", "# a bone\nbegin # here\nname")
+    assert "# here" in text
+    assert repr(read_asf(text, "a.asf")) == repr(read_asf(asf(), "a.asf"))
+
+
 def test_an_asf_bone_turns_about_x_then_y_then_z() -> None:
     """By hand: down, a quarter about x is backwards; about z that stays; about y it is -x."""
     assert_allclose(chain("90 0 90")["upper"], (0, 0, -2), atol=1e-9)

@@ -463,9 +463,11 @@ def test_lengths_are_the_medians_of_left_and_right(tmp_path: Path) -> None:
     points = np.stack([t_pose()] * 9)
     points[:2, INDEX["left_wrist"], 0] += 5  # two frames of eighteen are far off
     points[:, INDEX["head"], 1] *= 1.1
-    lengths = lengths_of(read(write(tmp_path / "a.bvh", points, np.arange(9) / 30)))
+    size = 1.0123  # lengths of many digits
+    lengths = lengths_of(read(write(tmp_path / "a.bvh", size * points, np.arange(9) / 30)))
     expected = {"hip": 0.1, "spine": 0.2, "neck": 0.3, "head": 0.38, "shoulder": 0.2}
     expected |= {"elbow": 0.3, "wrist": 0.25, "knee": 0.45, "ankle": 0.4}
+    expected = {name: size * length for name, length in expected.items()}
     assert lengths == pytest.approx(expected, abs=1e-5)
 
 
