@@ -125,7 +125,7 @@ def test_one_frame_of_joints_that_are_certain_is_one_frame() -> None:
     assert off(down(joints, uncertainty), DOWN) < 2.5
 
 
-def test_many_frames_of_joints_that_are_certain_outvote_nobody_by_much() -> None:
+def test_ten_frames_of_joints_that_are_certain_do_not_outvote_fifty() -> None:
     joints, uncertainty = walking(), np.full((60, 21), 0.03)
     joints[:10], uncertainty[:10] = walking(lean=30)[:10], 1e-4
     assert off(down(joints, uncertainty), DOWN) < 4

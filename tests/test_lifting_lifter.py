@@ -178,7 +178,7 @@ def test_a_history_is_the_last_second() -> None:
 
 
 def test_a_history_reaches_as_far_back_as_a_clip_s_window_does() -> None:
-    random, times = np.random.default_rng(0), np.arange(9) * 0.98 * GAP_S
+    random, times = np.random.default_rng(0), np.arange(9) * 0.21  # 0.84 and 1.05 s back
     points = random.normal(size=(9, 17, 2)).astype(np.float32)
     scores = np.ones((9, 17), np.float32)
     history = History()

@@ -23,8 +23,8 @@ _HIPS, _KNEES, _ANKLES = (
 STANDING = 0.9
 # Cameras are held nearly upright: what lies farther from the picture's vertical lies or falls.
 STEEPEST_DEG = 50.0
-# Of an ankle, as a part of the same bones: those in view have up to 0.098 (five clips, nine tenths
-# of the frames), those that were left out 0.108 and more (19 of 20 frames): a narrow gap.
+# Of an ankle, as a part of the same bones: those in view have up to 0.097 in nine tenths of the
+# frames (of five clips, one up to 0.105), those that were left out 0.100 and more in 19 of 20.
 MOST_UNSURE = 0.1
 FEWEST = 10  # frames of standing people, for an estimate
 SWAY = np.radians(5.0)  # of a standing person's own, beside the errors of the joints
