@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "training"))
 from lifting import errors, offsets  # noqa: E402
 from lifting.errors import Errors, Table  # noqa: E402
+from lifting.recordings import JOINTS, Recording  # noqa: E402
 
 COCO = ROOT.parent / "shared" / "data" / "coco_train2017"
 VIDEOS = ROOT.parent / "shared" / "data" / "videos"
@@ -339,6 +340,14 @@ def test_an_offset_is_from_the_subjects_median() -> None:
             "deviation": round(0.01 / 1.349, 4),
         }
     ]  # fmt: skip
+
+
+def test_subjects_who_are_held_out_have_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    joints = np.random.default_rng(0).normal(size=(5, len(JOINTS), 3))
+    head = np.broadcast_to(np.eye(3), (5, 3, 3))
+    takes = [Recording(name, name, name == "07", joints, head) for name in ("01", "07", "02")]
+    monkeypatch.setattr(offsets, "recordings", lambda folder: iter(takes))
+    assert len(offsets.of_recordings(Path())) == 2
 
 
 def test_points_of_noisy_views_are_near_the_best_that_a_search_finds() -> None:

@@ -564,7 +564,7 @@ def test_movenet_s_joints_are_where_they_were_measured() -> None:
 
 def test_markers_of_the_legs_know_nothing_of_the_trunk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(markers, "MARKERS", dict.fromkeys(markers.MARKERS, (0.0, 0.0, 0.0)))
-    monkeypatch.setattr(markers, "MOVENET", dict.fromkeys(markers.MOVENET, (0.01, 0.02, 0.03)))
+    monkeypatch.setattr(markers, "MOVENET", dict.fromkeys(markers.MARKERS, (0.01, 0.02, 0.03)))
     monkeypatch.setattr(markers, "MOVENET_SHARE", 1.0)
     monkeypatch.setattr(markers, "MIDDLE_MARKERS", 0.0)
     straight = t_pose()
