@@ -308,10 +308,16 @@ def test_a_picture_that_is_shifted_is_shifted_back() -> None:
     assert after.mean() < 0.15 * before.mean()
 
 
-def test_proportions_are_of_the_stature_and_add_up() -> None:
+def standing() -> np.ndarray:
+    """The clip's man, of the table's lengths, his ankles at a twentieth of the stature, (17, 3)."""
     front = upright(1.0) - (300, 500)
     body = np.column_stack([front[:, 0], np.zeros(17), -front[:, 1]]) * offsets.STATURE
     body[:, 2] += offsets.SOLE + 0.05 * offsets.STATURE - body[INDEX["left_ankle"], 2]
+    return body
+
+
+def test_proportions_are_of_the_stature_and_add_up() -> None:
+    body = standing()
     told = offsets.of_clip(np.tile(body, (5, 1, 1)))
     hip = body[INDEX["left_hip"], 2] - offsets.SOLE
     shoulder = body[INDEX["left_shoulder"], 2] - offsets.SOLE
@@ -324,9 +330,7 @@ def test_proportions_are_of_the_stature_and_add_up() -> None:
 
 
 def test_the_lower_ankle_stands() -> None:
-    front = upright(1.0) - (300, 500)
-    body = np.column_stack([front[:, 0], np.zeros(17), -front[:, 1]]) * offsets.STATURE
-    body[:, 2] += offsets.SOLE + 0.05 * offsets.STATURE - body[INDEX["left_ankle"], 2]
+    body = standing()
     body[INDEX["right_ankle"], 2] += 0.2
     told = offsets.of_clip(np.tile(body, (5, 1, 1)))
     assert told["ankle up"] == pytest.approx(0.05, abs=1e-3)

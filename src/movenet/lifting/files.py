@@ -78,6 +78,7 @@ def ship(
         licence="MIT",
     )
     _replace(folder / entry.file, data)
+    # Read as late as can be: another network's training may have written its row.
     rows = manifest(folder) if (folder / MANIFEST).exists() else {}
     rows[kind] = entry
     text = json.dumps({name: asdict(row) for name, row in sorted(rows.items())}, indent=2)
