@@ -16,7 +16,7 @@ MADE := .venv/made
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := demo
-.PHONY: setup demo test check fix golden weights engines lifting readme notebook dist resolve screen
+.PHONY: setup demo test check fix golden weights engines lifting lifting-causal lifting-centred readme notebook dist resolve screen
 
 setup: $(MADE) screen
 
@@ -70,21 +70,22 @@ readme: $(MADE)
 	$(BIN)/python scripts/make_readme.py
 
 # Needs $(SHARED)/data: CMU's recordings, COCO's training pictures, Pose2Sim's clips.
-lifting: DATA = $(abspath $(SHARED))/data
-lifting: TRAIN = cd training && $(abspath $(BIN))/python -m
+DATA = $(abspath $(SHARED))/data
+TRAIN = cd training && $(abspath $(BIN))/python -m
 lifting: $(MADE)
 	$(TRAIN) lifting.errors $(DATA)/coco_train2017 ../build/lifting
 	$(TRAIN) lifting.offsets $(DATA)/videos $(DATA)/mocap/cmu ../build/lifting
 	$(TRAIN) lifting.train $(DATA)/mocap/cmu ../build/lifting --threads 1 --networks single
-	$(TRAIN) lifting.train $(DATA)/mocap/cmu ../build/lifting --threads 1 --networks causal & \
-	  beside=$$!; \
-	  $(TRAIN) lifting.train $(DATA)/mocap/cmu ../build/lifting --threads 1 --networks centred \
-	  && wait $$beside
+	$(MAKE) --jobs=2 lifting-causal lifting-centred
 	$(TRAIN) lifting.train $(DATA)/mocap/cmu ../build/lifting --threads 1 --plain \
 		--networks single --steps 6000 --into ../build/lifting/plain
 	$(TRAIN) lifting.evaluate $(DATA)/mocap/cmu ../build/lifting
 	$(TRAIN) lifting.clip ../build/lifting
 	$(TRAIN) lifting.page
+
+# Beside each other, after the network of a single frame, as which they begin.
+lifting-causal lifting-centred: lifting-%: $(MADE)
+	$(TRAIN) lifting.train $(DATA)/mocap/cmu ../build/lifting --threads 1 --networks $*
 
 notebook: $(MADE)
 	$(BIN)/python scripts/make_notebook.py

@@ -28,7 +28,10 @@ def unit(vectors: Tensor) -> Tensor:
 
 
 def towards(start: Tensor, goal: Tensor) -> Tensor:
-    """The least turn, an axis by an angle (..., 3), of `start`'s direction to `goal`'s."""
+    """The least turn, an axis by an angle (..., 3), of `start`'s direction to `goal`'s.
+
+    Of opposite directions none; near there it may go either way.
+    """
     axis = torch.linalg.cross(start, goal)
     angle = torch.atan2(axis.norm(dim=-1), (start * goal).sum(-1))
     return unit(axis) * angle[..., None]

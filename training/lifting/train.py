@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
+from filelock import FileLock  # PyTorch brings it
 from tqdm import tqdm
 
 from lifting.command import ended
@@ -118,13 +119,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         course.simulation.reseed(SEED + 1)
         batch = course.simulation.batch(CALIBRATION)
         calibrate(network, batch if options.plain else with_errors(batch))
-        command = f"{COMMAND} --networks {kind} --steps {steps} --threads {torch.get_num_threads()}"
-        files.ship(
-            kind, network, source=SOURCE, command=f"{command} (seed {SEED})", folder=options.into
-        )
+        how = f"--networks {kind} --steps {steps} --threads {torch.get_num_threads()} (seed {SEED})"
         text = json.dumps([round(loss, 5) for loss in course.losses])
-        (options.folder / f"{name.format(kind)}-losses.json").write_text(text + "\n")
-        plot(options.folder)
+        with FileLock(options.folder / "shipping.lock"):  # another may be trained beside it
+            files.ship(
+                kind, network, source=SOURCE, command=f"{COMMAND} {how}", folder=options.into
+            )
+            (options.folder / f"{name.format(kind)}-losses.json").write_text(text + "\n")
+            plot(options.folder)
     print(f"made {options.into}")
     return 0
 

@@ -1,6 +1,7 @@
 """OpenVINO on a CPU, on files made by `movenet export --format openvino`."""
 
 import threading
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,13 @@ except ImportError as error:
         "engine openvino: openvino is not installed; pip install 'movenet-pytorch[openvino]'"
     ) from error
 
-# One for good: a core's CPU plugin gives the thread a stack to take signals on, and of two that go,
-# the later one puts back the other's, which is unmapped: Ctrl-C then ends in a crash
-# (SigAltStackSetup in OpenVINO's src/plugins/intel_cpu; seen with 2026.4).
-_CORE = openvino.Core()
+
+@cache
+def _core() -> openvino.Core:
+    # One for good: its CPU plugin gives this thread a stack to take signals on, and of two that
+    # go, the later one puts back the other's, which is unmapped: Ctrl-C then ends in a crash
+    # (SigAltStackSetup in OpenVINO's src/plugins/intel_cpu; seen with 2026.4).
+    return openvino.Core()
 
 
 class OpenVinoEngine:
@@ -34,8 +38,9 @@ class OpenVinoEngine:
         settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
         try:
             with silence(2):  # it talks of what it cannot parse; errors come as exceptions
-                model = _CORE.read_model(path)
-                self._model = _CORE.compile_model(model, "CPU", settings)
+                core = _core()
+                model = core.read_model(path)
+                self._model = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise EngineError(f"{path}: OpenVINO cannot open it ({reason})") from error

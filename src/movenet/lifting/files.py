@@ -77,10 +77,9 @@ def ship(
         command=command,
         licence="MIT",
     )
-    _replace(folder / entry.file, data)
-    # Read as late as can be: another network's training may have written its row.
     rows = manifest(folder) if (folder / MANIFEST).exists() else {}
     rows[kind] = entry
+    _replace(folder / entry.file, data)
     text = json.dumps({name: asdict(row) for name, row in sorted(rows.items())}, indent=2)
     _replace(folder / MANIFEST, text.encode() + b"\n")
     return entry
